@@ -1,0 +1,213 @@
+"""
+Module cards: title, purpose, main symbols, neighbours — read off the files of each module.
+"""
+
+from __future__ import annotations
+
+import math
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from graph.languages.comments import clean_doc
+from graph.modules import ModuleFiles
+from graph.purpose import purpose_from
+from graph.values import FileCard, ModuleCard, ParsedFile, Symbol
+
+MAIN_SYMBOLS = 12
+NEIGHBOURS = 12
+
+_HEADS = (
+    "__init__.py",
+    "package-info.java",
+    "doc.go",
+    "lib.rs",
+    "mod.rs",
+    "main.rs",
+    "index.ts",
+    "index.tsx",
+    "index.js",
+)
+_WEIGHTS = {
+    "class": 3.0,
+    "interface": 3.0,
+    "function": 2.0,
+    "enum": 1.5,
+    "module": 1.5,
+    "type": 1.2,
+    "macro": 1.0,
+}
+_PLAIN_WORDS = (
+    "main run init setup test get set new create build index start stop update close open add remove"
+    " clear copy load"
+    " save read write size next State"
+)
+_PLAIN_NAMES = frozenset(_PLAIN_WORDS.split())
+_SAID_OF_EVERY_OBJECT = frozenset(
+    ("toString", "equals", "hashCode", "clone", "finalize", "to_s", "inspect", "description")
+)
+_FEW_SYMBOLS = 3
+
+
+def make_cards(
+    modules: Sequence[ModuleFiles],
+    files: Mapping[str, ParsedFile],
+    imports: Mapping[str, Sequence[str]],
+    readmes: Mapping[str, str],
+) -> tuple[tuple[ModuleCard, ...], tuple[FileCard, ...]]:
+    """
+    Describe modules and files.
+
+    Args:
+        modules: Which files each module has.
+        files: Parsed files by path.
+        imports: Paths that each file imports.
+        readmes: Folder → text of the README in it.
+
+    Returns:
+        Module cards in the order of *modules*, and one file card per file.
+    """
+    module_of = {path: module.id for module in modules for path in module.files}
+    forward, backward = _neighbours(module_of, imports)
+    used = _used_from_elsewhere(files, module_of)
+    cards: list[ModuleCard] = []
+    file_cards: list[FileCard] = []
+    for module in modules:
+        own = tuple(_file_card(files[path], module.id) for path in module.files)
+        symbols = main_symbols(own, used)
+        doc = _module_doc(module, own, readmes)
+        cards.append(
+            ModuleCard(
+                id=module.id,
+                title=title_of(module.id),
+                path=module.path,
+                purpose=purpose_from(doc, symbols, own),
+                files=module.files,
+                symbols=symbols,
+                imports=_strongest(forward.get(module.id, Counter())),
+                imported_by=_strongest(backward.get(module.id, Counter())),
+                doc=doc,
+            )
+        )
+        file_cards += own
+    return tuple(cards), tuple(file_cards)
+
+
+def title_of(id: str) -> str:
+    """
+    Make a title for people out of a module id.
+
+    >>> title_of("algorithms/shortest_paths"), title_of("core/routing/AStarRouter"), title_of("(root)")
+    ('Shortest paths (algorithms)', 'A star router (core/routing)', 'Top level')
+    """
+    if id == "(root)":
+        return "Top level"
+    parent, _, last = id.rpartition("/")
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_\-.]+", " ", last).split()
+    flat = " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in words) or last
+    title = flat[0].upper() + flat[1:]
+    return f"{title} ({parent})" if parent else title
+
+
+def main_symbols(files: Iterable[FileCard], used: Mapping[str, int]) -> tuple[str, ...]:
+    """
+    Choose what tells most about a module: public classes and functions that are large, documented and used
+    elsewhere.
+
+    Args:
+        files: The module's files.
+        used: Name → number of files of other modules that mention it.
+
+    Returns:
+        At most `MAIN_SYMBOLS` distinct qualified names, most telling first.
+    """
+    scored: dict[str, float] = {}
+    for file in files:
+        inner = Counter(symbol.qualified.split(".", 1)[0] for symbol in file.symbols if "." in symbol.qualified)
+        for symbol in file.symbols:
+            if symbol.kind == "constructor" or symbol.name in _SAID_OF_EVERY_OBJECT:
+                continue
+            score = _score(symbol, inner[symbol.name], used)
+            if score > scored.get(symbol.qualified, 0.0):
+                scored[symbol.qualified] = score
+    ordered = [name for name, _ in sorted(scored.items(), key=lambda item: (-round(item[1], 6), item[0]))]
+    outer = [name for name in ordered if "." not in name and not name.startswith("_")]
+    inner_or_hidden = [name for name in ordered if name not in outer]
+    members = [name for name in inner_or_hidden if not re.search(r"(?:^|\.)_", name)]
+    # Few large classes are told by what they can do; a module of hidden helpers by those.
+    rest = members if len(outer) < _FEW_SYMBOLS else []
+    return tuple((outer + rest or inner_or_hidden)[:MAIN_SYMBOLS])
+
+
+def _score(symbol: Symbol, members: int, used: Mapping[str, int]) -> float:
+    weight = _WEIGHTS.get(symbol.kind, 0.5 if "." in symbol.qualified else 0.3)
+    size = math.log2(2 + symbol.end_line - symbol.line + 4 * members)
+    mentions = 0 if symbol.name in _PLAIN_NAMES else used.get(symbol.name, 0)
+    hidden = 0.2 if symbol.name.startswith("_") else 1.0
+    return weight * (size + 2 * math.log2(1 + mentions) + (2 if symbol.doc else 0)) * hidden
+
+
+def _file_card(file: ParsedFile, module: str) -> FileCard:
+    return FileCard(file.path, module, file.language, file.lines, file.doc, file.symbols, file.identifiers)
+
+
+def _used_from_elsewhere(files: Mapping[str, ParsedFile], module_of: Mapping[str, str]) -> dict[str, int]:
+    modules: dict[str, set[str]] = {}
+    for path, file in files.items():
+        for name in {*file.calls, *file.identifiers}:
+            modules.setdefault(name, set()).add(module_of[path])
+    return {name: len(found) - 1 for name, found in modules.items() if len(found) > 1}
+
+
+def _neighbours(
+    module_of: Mapping[str, str], imports: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, Counter[str]], dict[str, Counter[str]]]:
+    forward: dict[str, Counter[str]] = {}
+    backward: dict[str, Counter[str]] = {}
+    for path, targets in imports.items():
+        for target in targets:
+            source, aim = module_of[path], module_of[target]
+            if source != aim:
+                forward.setdefault(source, Counter())[aim] += 1
+                backward.setdefault(aim, Counter())[source] += 1
+    return forward, backward
+
+
+def _strongest(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:NEIGHBOURS])
+
+
+def _module_doc(module: ModuleFiles, files: Sequence[FileCard], readmes: Mapping[str, str]) -> str:
+    """
+    Find what a module says about itself: its package documentation, else the README of its folder.
+    """
+    direct = {posixpath.basename(file.path): file for file in files if posixpath.dirname(file.path) == module.path}
+    for head in _HEADS:
+        if head in direct and direct[head].doc:
+            return direct[head].doc
+    if len(files) == 1:
+        return files[0].doc
+    for file in files:
+        if file.language == "go" and re.match(r"Package \w+ ", file.doc):
+            return file.doc
+    return prose_of_readme(readmes[module.path]) if module.path in readmes else ""
+
+
+def prose_of_readme(text: str) -> str:
+    """
+    Give the first prose of a README: no headings, badges, lists or code.
+
+    >>> prose_of_readme("# Tax\\n\\n[![ci](x)](y)\\n\\nComputes *VAT* for carts.\\n\\n```sh\\nmake\\n```")
+    'Computes VAT for carts.'
+    """
+    text = re.sub(r"```.*?(?:```|\Z)|<!--.*?-->", "", text.replace("\r\n", "\n"), flags=re.DOTALL)
+    text = re.sub(r"^[^\n]+\n[=~^-]{3,}[ \t]*$", "", text, flags=re.MULTILINE)
+    prose = []
+    for paragraph in re.split(r"\n\s*\n", text):
+        lines = [line for line in paragraph.strip().split("\n") if line.strip()]
+        if lines and not any(
+            re.match(r"\s*(?:#|!?\[!?\[|!\[|[-*+|] |\d+\. |<|\.\. |::|\{|:\w+:|\$ |> )", line) for line in lines
+        ):
+            prose.append(clean_doc("\n".join(lines)))
+    return "\n\n".join([part for part in prose if len(part.split()) >= 4][:2])[:800]

@@ -1,0 +1,214 @@
+"""
+A snapshot → its catalog and its code knowledge graph.
+"""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from graph.cache import ParseCache, cache_key, pack, unpack
+from graph.cards import make_cards
+from graph.knowledge import Graph, build_graph, load_graph, save_graph
+from graph.languages.parser import ParseTimeoutError, parse_file
+from graph.languages.registry import language_of
+from graph.modules import SizedFile, assign_modules
+from graph.resolve import ImportResolver
+from graph.selection import LARGEST_FILE, reason_apart, reason_unreadable
+from graph.snapshot import Entry, Snapshot
+from graph.values import Catalog, ParsedFile, Progress, RepositoryError
+
+__all__ = ["Index", "Skipped", "index_snapshot", "load_graph", "save_graph"]
+
+log = logging.getLogger("signpost.graph")
+
+_EXPECTED = frozenset({"generated", "minified"})
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """
+    A file that looks like source and was left out, with the reason in a few words.
+    """
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """
+    What came out of indexing one snapshot.
+
+    Attributes:
+        catalog: Modules and files.
+        graph: The code knowledge graph, see `graph.knowledge`.
+        skipped: Source-like files that were left out, sorted by path.
+        apart: (reason, number of files) kept apart from the modules: tests, documentation, vendored code …
+    """
+
+    catalog: Catalog
+    graph: Graph
+    skipped: tuple[Skipped, ...]
+    apart: tuple[tuple[str, int], ...]
+
+
+def index_snapshot(snapshot: Snapshot, *, cache: Path | None = None, progress: Progress | None = None) -> Index:
+    """
+    Parse a snapshot and build its catalog and graph. The same snapshot always gives the same index.
+
+    Args:
+        snapshot: An open snapshot.
+        cache: A folder for parse results, shared by any number of repositories; nothing is kept when None.
+        progress: Told about each file.
+
+    Raises:
+        RepositoryError: There is no source file in it.
+    """
+    apart: Counter[str] = Counter()
+    candidates: list[Entry] = []
+    for entry in snapshot.files:
+        reason = reason_apart(entry.path)
+        if reason is None:
+            candidates.append(entry)
+        else:
+            apart[reason] += 1
+    files, skipped = _parse_all(snapshot, candidates, cache, progress)
+    if not files:
+        raise RepositoryError(
+            f"{snapshot.location} has no source file that can be indexed "
+            f"({len(snapshot.files)} files, {len(skipped)} skipped): give the folder of a code base"
+        )
+    log.info(
+        "%s at %s: %d source files, kept apart: %s",
+        snapshot.repository,
+        snapshot.commit,
+        len(files),
+        dict(apart),
+    )
+    return _assemble(snapshot, files, skipped, apart)
+
+
+def _assemble(snapshot: Snapshot, files: dict[str, ParsedFile], skipped: list[Skipped], apart: Counter[str]) -> Index:
+    package = _root_package(snapshot, files)
+    sizes = {entry.path: entry.size for entry in snapshot.files}
+    sized = [SizedFile(path, sizes[path], file.language) for path, file in files.items()]
+    modules = assign_modules(sized, package=package)
+    resolver = ImportResolver(list(files.values()), package=package, go_modules=_go_modules(snapshot))
+    imports = {path: resolver.resolve(file) for path, file in files.items()}
+    cards, file_cards = make_cards(modules, files, imports, _readmes(snapshot, {module.path for module in modules}))
+    catalog = Catalog(snapshot.repository, snapshot.commit, cards, file_cards)
+    return Index(
+        catalog=catalog,
+        graph=build_graph(catalog, files, imports),
+        skipped=tuple(sorted(skipped, key=lambda item: item.path)),
+        apart=tuple(sorted(apart.items())),
+    )
+
+
+def _parse_all(
+    snapshot: Snapshot, entries: list[Entry], cache: Path | None, progress: Progress | None
+) -> tuple[dict[str, ParsedFile], list[Skipped]]:
+    if cache is None:
+        return _parse_with(snapshot, entries, None, progress)
+    with ParseCache(cache) as store:
+        return _parse_with(snapshot, entries, store, progress)
+
+
+def _parse_with(
+    snapshot: Snapshot, entries: list[Entry], store: ParseCache | None, progress: Progress | None
+) -> tuple[dict[str, ParsedFile], list[Skipped]]:
+    keys = {entry.path: cache_key(entry.blob, language_of(entry.path) or "") for entry in entries}
+    known = store.load(set(keys.values())) if store else {}
+    fresh: dict[str, str] = {}
+    files: dict[str, ParsedFile] = {}
+    skipped: list[Skipped] = []
+    try:
+        for done, entry in enumerate(entries):
+            if progress:
+                progress(done, len(entries), entry.path)
+            parsed = _from_cache(entry.path, known.get(keys[entry.path])) or _parse_one(snapshot, entry)
+            if isinstance(parsed, Skipped):
+                log.log(
+                    logging.INFO if parsed.reason in _EXPECTED else logging.WARNING,
+                    "skipped %s: %s",
+                    *_pair(parsed),
+                )
+                skipped.append(parsed)
+                continue
+            if keys[entry.path] not in known:
+                fresh[keys[entry.path]] = pack(parsed)
+            files[entry.path] = parsed
+    finally:
+        if store and fresh:
+            store.store(fresh)
+    if progress:
+        progress(len(entries), len(entries), "parsed")
+    return files, skipped
+
+
+def _pair(skipped: Skipped) -> tuple[str, str]:
+    return skipped.path, skipped.reason
+
+
+def _from_cache(path: str, value: str | None) -> ParsedFile | None:
+    if value is None:
+        return None
+    try:
+        return unpack(path, value)
+    except (ValueError, TypeError):
+        return None
+
+
+def _parse_one(snapshot: Snapshot, entry: Entry) -> ParsedFile | Skipped:
+    """
+    Parse one file; whatever is wrong with it costs that file only.
+    """
+    if entry.size > LARGEST_FILE:
+        return Skipped(entry.path, "generated or too large")
+    try:
+        data = snapshot.read(entry.path)
+        reason = reason_unreadable(entry.path, data)
+        return Skipped(entry.path, reason) if reason else parse_file(entry.path, data, blob=entry.blob)
+    except RepositoryError as error:
+        return Skipped(entry.path, f"unreadable: {error}")
+    except (ParseTimeoutError, RecursionError, ValueError) as error:
+        return Skipped(entry.path, f"the parser gave up: {error}")
+
+
+def _root_package(snapshot: Snapshot, files: dict[str, ParsedFile]) -> str:
+    """
+    Name the Python package that the root folder itself is (an installed package is indexed so), or nothing.
+    """
+    name = snapshot.location.name
+    return name if "__init__.py" in files and name.isidentifier() else ""
+
+
+def _readmes(snapshot: Snapshot, folders: set[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for entry in snapshot.files:
+        folder, name = posixpath.split(entry.path)
+        if folder in folders and folder not in found and entry.size < 200_000 and _is_readme(name):
+            try:
+                found[folder] = snapshot.read(entry.path).decode("utf-8", "replace")
+            except RepositoryError:
+                continue
+    return found
+
+
+def _is_readme(name: str) -> bool:
+    return re.fullmatch(r"readme(?:\.(?:md|rst|txt|markdown))?", name, re.IGNORECASE) is not None
+
+
+def _go_modules(snapshot: Snapshot) -> dict[str, str]:
+    modules: dict[str, str] = {}
+    for entry in snapshot.files:
+        if posixpath.basename(entry.path) == "go.mod" and entry.size < 100_000:
+            match = re.search(rb"^module\s+(\S+)", snapshot.read(entry.path), re.MULTILINE)
+            if match:
+                modules[posixpath.dirname(entry.path)] = match[1].decode("utf-8", "replace").strip('"')
+    return dict(sorted(modules.items(), key=lambda item: (-len(item[1]), item[0])))

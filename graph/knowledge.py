@@ -1,0 +1,169 @@
+"""
+The code knowledge graph: nodes for the repository, its modules, files, classes and functions, and their
+edges.
+
+Node ids are ``repository``, ``module:<id>``, ``file:<path>`` and ``symbol:<path>:<qualified>``. Every node
+and every edge has an attribute *kind*; edges between two nodes may be several, one per kind.
+
+==========  =============================================================
+kind        edge
+==========  =============================================================
+contains    repository → module → file
+defines     file → class or function; class → class or method inside it
+imports     file → file; module → module, with *count* file edges
+inherits    class → class
+calls       file → function or class of another file
+==========  =============================================================
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import networkx
+
+from graph.values import Catalog, ParsedFile, RepositoryError, write_atomically
+
+Graph: TypeAlias = "networkx.MultiDiGraph[str]"
+
+REPOSITORY = "repository"
+_NODE_KINDS = {
+    **dict.fromkeys(("class", "interface", "enum", "type", "module"), "class"),
+    **dict.fromkeys(("function", "method", "constructor", "macro"), "function"),
+}
+_SHORTEST_CALL = 4
+
+
+def module_node(id: str) -> str:
+    """
+    Name the node of a module.
+    """
+    return f"module:{id}"
+
+
+def file_node(path: str) -> str:
+    """
+    Name the node of a file.
+    """
+    return f"file:{path}"
+
+
+def symbol_node(path: str, qualified: str) -> str:
+    """
+    Name the node of a class or function.
+    """
+    return f"symbol:{path}:{qualified}"
+
+
+def build_graph(catalog: Catalog, files: Mapping[str, ParsedFile], imports: Mapping[str, Sequence[str]]) -> Graph:
+    """
+    Put everything known about a snapshot into one graph.
+
+    Args:
+        catalog: Its modules.
+        files: Its parsed files by path.
+        imports: Paths that each file imports.
+    """
+    graph: Graph = networkx.MultiDiGraph()
+    graph.add_node(REPOSITORY, kind="repository", name=catalog.repository, commit=catalog.commit)
+    for card in catalog.modules:
+        graph.add_node(module_node(card.id), kind="module", title=card.title)
+        graph.add_edge(REPOSITORY, module_node(card.id), key="contains", kind="contains")
+    for path in sorted(files):
+        _add_file(graph, catalog, files[path])
+    _add_imports(graph, catalog, imports)
+    _add_uses(graph, files, imports)
+    return graph
+
+
+def _add_file(graph: Graph, catalog: Catalog, file: ParsedFile) -> None:
+    node = file_node(file.path)
+    graph.add_node(node, kind="file", language=file.language, lines=file.lines)
+    graph.add_edge(module_node(catalog.module_of(file.path) or ""), node, key="contains", kind="contains")
+    known: set[str] = set()
+    for symbol in file.symbols:
+        kind = _NODE_KINDS.get(symbol.kind)
+        if kind is None:
+            continue
+        name = symbol_node(file.path, symbol.qualified)
+        graph.add_node(name, kind=kind, line=symbol.line)
+        outer = symbol.qualified.rpartition(".")[0]
+        owner = symbol_node(file.path, outer) if outer in known else node
+        graph.add_edge(owner, name, key="defines", kind="defines")
+        known.add(symbol.qualified)
+
+
+def _add_imports(graph: Graph, catalog: Catalog, imports: Mapping[str, Sequence[str]]) -> None:
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    for path in sorted(imports):
+        for target in imports[path]:
+            graph.add_edge(file_node(path), file_node(target), key="imports", kind="imports")
+            pair = catalog.module_of(path) or "", catalog.module_of(target) or ""
+            if pair[0] != pair[1]:
+                counts[pair] += 1
+    for (source, aim), count in sorted(counts.items()):
+        graph.add_edge(module_node(source), module_node(aim), key="imports", kind="imports", count=count)
+
+
+def _add_uses(graph: Graph, files: Mapping[str, ParsedFile], imports: Mapping[str, Sequence[str]]) -> None:
+    classes: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    callables: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for path in sorted(files):
+        for symbol in files[path].symbols:
+            kind = _NODE_KINDS.get(symbol.kind)
+            if kind == "class":
+                classes[symbol.name].append((path, symbol.qualified))
+            if kind and symbol.kind not in ("method", "constructor"):
+                callables[symbol.name].append((path, symbol.qualified))
+    for path in sorted(files):
+        near = {path, *imports.get(path, ())}
+        for inner, base in files[path].bases:
+            target = _nearest(classes.get(base, []), near, path)
+            source = symbol_node(path, inner)
+            if target and source in graph and symbol_node(*target) != source:
+                graph.add_edge(source, symbol_node(*target), key="inherits", kind="inherits")
+        for name in files[path].calls:
+            target = _nearest(callables.get(name, []), near, path) if len(name) >= _SHORTEST_CALL else None
+            if target and target[0] != path:
+                graph.add_edge(file_node(path), symbol_node(*target), key="calls", kind="calls")
+
+
+def _nearest(candidates: list[tuple[str, str]], near: set[str], path: str) -> tuple[str, str] | None:
+    """
+    Choose what a name means: in the same file, else in an imported one, else the only one there is.
+    """
+    own = [found for found in candidates if found[0] == path]
+    if own:
+        return own[0]
+    imported = [found for found in candidates if found[0] in near]
+    if imported:
+        return imported[0]
+    return candidates[0] if len(candidates) == 1 else None
+
+
+def save_graph(path: Path, graph: Graph) -> None:
+    """
+    Write a graph as node-link JSON.
+    """
+    data = networkx.node_link_data(graph, edges="edges")
+    write_atomically(path, json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
+
+
+def load_graph(path: Path) -> Graph:
+    """
+    Read what `save_graph` wrote.
+
+    Raises:
+        RepositoryError: The file is missing or damaged.
+    """
+    try:
+        graph = networkx.node_link_graph(json.loads(Path(path).read_bytes()), edges="edges")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, networkx.NetworkXError) as error:
+        raise RepositoryError(f"{path} is not a readable graph ({error}): index the repository again") from error
+    if not isinstance(graph, networkx.MultiDiGraph):
+        raise RepositoryError(f"{path} is not a readable graph (of another type): index the repository again")
+    return graph

@@ -1,0 +1,243 @@
+"""
+Past requirements: which commits count, what they are called, which modules they name.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from graph.history import add_history, commit_before, read_history
+from graph.index import index_snapshot
+from graph.messages import is_bot, requirement_of
+from graph.snapshot import open_snapshot
+from graph.values import Catalog, PastRequirement, RepositoryError
+from tests.graph.repositories import GitRepository, python_file
+
+
+def catalog_of(repository: GitRepository) -> Catalog:
+    with open_snapshot(repository.folder) as snapshot:
+        return index_snapshot(snapshot).catalog
+
+
+def history_of(repository: GitRepository, **options: int) -> tuple[PastRequirement, ...]:
+    return read_history(
+        repository.folder,
+        commit=repository.commits[-1],
+        catalog=catalog_of(repository),
+        limit=options.get("limit"),
+    )
+
+
+def touch(name: str, *, lines: int) -> str:
+    return python_file(name, lines=lines)
+
+
+def test_a_commit_becomes_a_requirement_with_its_modules_most_touched_first(shop: GitRepository) -> None:
+    files = {
+        "shop/tax/vat.py": touch("vat", lines=41),
+        "shop/tax/rates.py": touch("rates", lines=41),
+        "shop/cart/items.py": touch("items", lines=41),
+        "tests/test_vat.py": "def test_more():\n    pass\n",
+    }
+    commit = shop.commit(
+        "fix(tax): Round each line of a cart (#12)\n\nSigned-off-by: A <a@b>", files, author="Bo Diddley"
+    )
+
+    assert history_of(shop)[-1] == PastRequirement(
+        id=commit,
+        date="2024-01-02T12:00:00+00:00",
+        text="Round each line of a cart",
+        modules=("tax", "cart"),
+        files=("shop/cart/items.py", "shop/tax/rates.py", "shop/tax/vat.py"),
+        author="Bo Diddley",
+    )
+
+
+def test_renames_are_followed_to_the_module_a_file_is_in_now(shop: GitRepository) -> None:
+    old = shop.commit("Let vouchers lower the price", {"shop/cart/voucher.py": touch("voucher", lines=60)})
+    shop.git("mv", "shop/cart/voucher.py", "shop/cart/coupon.py")
+    shop.commit("Call vouchers coupons from now on")
+    shop.git("mv", "shop/cart/coupon.py", "shop/mail/coupon.py")
+    shop.commit("Coupons are a matter of mail")
+
+    row = next(row for row in history_of(shop) if row.id == old)
+
+    assert (row.modules, row.files) == (("mail",), ("shop/mail/coupon.py",))
+
+
+def test_history_is_oldest_first_and_ends_at_the_indexed_commit(shop: GitRepository) -> None:
+    shop.commit("Send mail only once per day", {"shop/mail/sender.py": touch("sender", lines=42)})
+    shop.commit("Show what a cart will cost", {"shop/cart/items.py": touch("items", lines=43)})
+
+    rows = read_history(shop.folder, commit=shop.commits[1], catalog=catalog_of(shop))
+
+    assert [row.id for row in rows] == [shop.commits[1]]
+
+
+def test_the_limit_takes_the_newest_commits(shop: GitRepository) -> None:
+    shop.commit("Send mail only once per day", {"shop/mail/sender.py": touch("sender", lines=42)})
+    shop.commit("Show what a cart will cost", {"shop/cart/items.py": touch("items", lines=43)})
+
+    assert [row.id for row in history_of(shop, limit=1)] == [shop.commits[2]]
+
+
+def test_commits_that_teach_nothing_are_left_out(shop: GitRepository) -> None:
+    everywhere = {f"shop/{package}/more.py": touch("more", lines=9) for package in ("tax", "cart", "mail")}
+    shop.commit("Only tests are touched by this one", {"tests/test_vat.py": "x = 1\n"})
+    shop.commit("Only documents are touched by this", {"docs/guide.md": "# More\n"})
+    shop.commit("Revert the rounding of carts again", {"shop/tax/vat.py": touch("vat", lines=44)})
+    shop.commit(
+        "Update everything we depend upon",
+        {"shop/tax/vat.py": touch("vat", lines=45)},
+        author="renovate[bot]",
+    )
+    shop.commit("Too short", {"shop/tax/vat.py": touch("vat", lines=46)})
+    shop.commit("Move all files of one module around", {f"shop/tax/n{n}.py": touch("n", lines=n) for n in range(61)})
+    shop.commit("Touch too many modules in one go", {**everywhere, "tool/a.py": touch("a", lines=300)})
+
+    assert history_of(shop) == ()
+
+
+def test_the_same_words_for_the_same_modules_count_once(shop: GitRepository) -> None:
+    for lines in (41, 42, 43):
+        shop.commit("Improve the tax of a cart", {"shop/tax/vat.py": touch("vat", lines=lines)})
+
+    assert [row.text for row in history_of(shop)] == ["Improve the tax of a cart"]
+
+
+def test_a_folder_without_git_has_no_history(tmp_path: Path, shop: GitRepository) -> None:
+    assert read_history(tmp_path, commit="HEAD", catalog=catalog_of(shop)) == ()
+
+
+def test_an_unknown_commit_is_refused(shop: GitRepository) -> None:
+    with pytest.raises(RepositoryError, match="there is no commit"):
+        read_history(shop.folder, commit="0" * 40, catalog=catalog_of(shop))
+
+
+def test_a_shallow_clone_gives_what_it_has_and_says_so(
+    shop: GitRepository, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.commit("Send mail only once per day", {"shop/mail/sender.py": touch("sender", lines=42)})
+    shop.commit("Show what a cart will cost", {"shop/cart/items.py": touch("items", lines=43)})
+    clone = GitRepository(tmp_path / "clone", shop.commits)
+    subprocess.run(["git", "clone", "-q", "--depth=2", f"file://{shop.folder}", str(clone.folder)], check=True)
+
+    with caplog.at_level(logging.WARNING, logger="signpost.graph"):
+        rows = history_of(clone)
+
+    assert [row.id for row in rows] == [shop.commits[2]]
+    assert "shallow clone: only 2 commits" in caplog.text
+
+
+def test_file_names_with_spaces_and_other_scripts_are_labelled(shop: GitRepository) -> None:
+    name = "shop/tax/große abgabe 税.py"
+    commit = shop.commit("A tax with a difficult name", {name: touch("difficult", lines=40)})
+
+    row = next(row for row in history_of(shop) if row.id == commit)
+
+    assert row.files == (name,)
+
+
+def test_progress_reaches_the_number_of_commits(shop: GitRepository) -> None:
+    told: list[tuple[int, int]] = []
+    read_history(
+        shop.folder,
+        commit="HEAD",
+        catalog=catalog_of(shop),
+        progress=lambda done, total, label: told.append((done, total)),
+    )
+
+    assert told == [(1, 1)]
+
+
+def test_commit_before_is_the_first_parent(shop: GitRepository) -> None:
+    shop.commit("Send mail only once per day", {"shop/mail/sender.py": touch("sender", lines=42)})
+
+    assert commit_before(shop.folder, shop.commits[1]) == shop.commits[0]
+    with pytest.raises(RepositoryError, match="nothing stands before it"):
+        commit_before(shop.folder, shop.commits[0])
+
+
+def test_cards_learn_owners_and_recent_requirements(shop: GitRepository) -> None:
+    for number, author in enumerate(["Cy Young", "Bo Diddley", "Bo Diddley"], start=41):
+        shop.commit(
+            f"Improve the tax of a cart for case {author} {number}",
+            {"shop/tax/vat.py": touch("vat", lines=number)},
+            author=author,
+        )
+
+    card = add_history(catalog_of(shop), history_of(shop)).card("tax")
+
+    assert card.owners == ("Bo Diddley", "Cy Young")
+    assert card.recent[0] == "Improve the tax of a cart for case Bo Diddley 43"
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ("Fixed #123 -- Made carts work with two owners", "Made carts work with two owners"),
+        ("[FIX] JIRA-12: Send no mail to the dead (#44)", "Send no mail to the dead"),
+        ("Merge pull request #7 from x/y\n\nAllow carts without an owner", "Allow carts without an owner"),
+        ("Use the API in Page.copy() again; closes #12, #13", "Use the API in Page.copy() again"),
+        (
+            "Allow empty carts everywhere\n\nThey were refused.\nFixes: #3\nCo-authored-by: B <b@c>",
+            "Allow empty carts everywhere\nThey were refused.",
+        ),
+        ("修复地图上路线规划的错误", "修复地图上路线规划的错误"),
+        ("Version 2 of the API must accept lists", "Version 2 of the API must accept lists"),
+        ("Update version check of the plugin loader", "Update version check of the plugin loader"),
+    ],
+)
+def test_messages_are_cleaned_to_what_a_person_would_ask(message: str, text: str) -> None:
+    assert requirement_of(message) == text
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        *(
+            "",
+            "wip",
+            "Merge branch 'main' into side",
+            'Revert "Send mail only once"',
+            "Release 2.4.1",
+            "v1.2.3",
+        ),
+        *(
+            "Bump lodash from 4.17.20 to 4.17.21",
+            "chore(deps): update all of the things now",
+            "[ci] run on new machines today",
+        ),
+        *("Update version to 3.0.0", "docs: say how to install the shop", "Fix typos in several places here"),
+        *(
+            "Run black over everything we have",
+            "Update CHANGELOG for the next one",
+            "Fix failing unit tests",
+            "Update translations from the crowd",
+        ),
+    ],
+)
+def test_messages_that_ask_for_nothing_are_dropped(message: str) -> None:
+    assert requirement_of(message) is None
+
+
+def test_programs_are_told_from_people() -> None:
+    assert is_bot("dependabot[bot]", "x@y")
+    assert is_bot("Weblate", "hosted@weblate.org")
+    assert not is_bot("Bob Abbot", "bob@abbot.org")
+
+
+def test_the_same_words_for_module_after_module_are_empty_words(shop: GitRepository) -> None:
+    for package, name in (("tax", "vat"), ("cart", "items"), ("mail", "sender")):
+        shop.commit("Make it work once more", {f"shop/{package}/{name}.py": touch(name, lines=47)})
+
+    assert history_of(shop) == ()
+
+
+def test_merging_things_in_the_code_is_not_a_merge() -> None:
+    assert requirement_of("Merge neighbouring edges with equal speed") == "Merge neighbouring edges with equal speed"
+    assert requirement_of("merging from the other branch again") is None
