@@ -1,0 +1,3 @@
+"""
+A requirement and a catalog (and a release) in; ranked modules with confidence and reasoning out.
+"""

@@ -1,0 +1,136 @@
+"""
+What speaks for a module: definitions, past requirements and graph edges that meet the requirement.
+
+The same function feeds the reasoning prompts of training and of serving, and the template that speaks when no
+generated sentence survives.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graph.values import Catalog, Symbol
+from inference.labelled import LabelledText
+from inference.shortlist import Neighbour
+from inference.text import distinct, stem, words
+from inference.values import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class _Definition:
+    symbol: Symbol
+    file: str
+    names: frozenset[str]
+    docs: frozenset[str]
+
+
+class EvidenceIndex:
+    """
+    The definitions of a catalog by module, with how rare each word is among modules.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._definitions: dict[str, list[_Definition]] = defaultdict(list)
+        spread: dict[str, set[str]] = defaultdict(set)
+        for file in catalog.files:
+            for symbol in file.symbols:
+                names, docs = _stems(symbol.qualified), _stems(symbol.doc)
+                self._definitions[file.module].append(_Definition(symbol, file.path, names, docs))
+                for word in names | docs:
+                    spread[word].add(file.module)
+        total = len(catalog.modules)
+        self._rarity = {word: math.log(1 + total / len(modules)) for word, modules in spread.items()}
+
+    def gather(
+        self,
+        requirement: str,
+        module: str,
+        *,
+        others: Sequence[str] = (),
+        nearest: Sequence[Neighbour] = (),
+        without: tuple[str, str] | None = None,
+        symbols: int = 3,
+        past: int = 2,
+    ) -> tuple[Evidence, ...]:
+        """
+        Collect what speaks for *module*, strongest first within symbols, past requirements and relations.
+
+        Args:
+            requirement: What was asked.
+            module: Whom the evidence should speak for.
+            others: Other ranked modules; an import edge to one of them is a relation worth telling.
+            nearest: Near past requirements, best first.
+            without: (file path, qualified name) of a symbol that must not be used: the one a training text was made of.
+            symbols, past: At most so many of each.
+        """
+        found = [
+            *self._symbols(requirement, module, without=without)[:symbols],
+            *_past(module, nearest)[:past],
+            *self._relations(module, others)[:1],
+        ]
+        return tuple(found)
+
+    def _symbols(self, requirement: str, module: str, *, without: tuple[str, str] | None) -> list[Evidence]:
+        asked = _stems(requirement)
+        spoken = {stem(word): word for word in reversed(words(requirement))}
+        scored = []
+        for definition in self._definitions.get(module, ()):
+            if without == (definition.file, definition.symbol.qualified):
+                continue
+            by_name, by_doc = asked & definition.names, (asked & definition.docs) - definition.names
+            score = sum(2 * self._rarity[word] for word in by_name) + sum(self._rarity[word] for word in by_doc)
+            if score > 0:
+                met = sorted(by_name | by_doc, key=lambda word: (-self._rarity[word], word))
+                scored.append((score / (1 + 0.1 * len(definition.names)), definition, met))
+        scored.sort(key=lambda row: (-row[0], row[1].file, row[1].symbol.line))
+        return [
+            _symbol_evidence(definition, module, [spoken[word] for word in met[:3]]) for _, definition, met in scored
+        ]
+
+    def _relations(self, module: str, others: Sequence[str]) -> list[Evidence]:
+        card = self._catalog.card(module)
+        uses, used_by = dict(card.imports), dict(card.imported_by)
+        found = []
+        for other in others:
+            if other in uses and other != module:
+                found.append(Evidence("relation", f"{module} imports {other} ({uses[other]} times)", module, other))
+            elif other in used_by and other != module:
+                found.append(
+                    Evidence("relation", f"{module} is imported by {other} ({used_by[other]} times)", module, other)
+                )
+        return found
+
+
+def _symbol_evidence(definition: _Definition, module: str, met: Sequence[str]) -> Evidence:
+    symbol = definition.symbol
+    quoted = ", ".join(f'"{word}"' for word in met)
+    text = f"{symbol.kind} {symbol.qualified} in {definition.file}:{symbol.line} meets {quoted}"
+    return Evidence("symbol", text, module, symbol.qualified, definition.file, symbol.line)
+
+
+def _past(module: str, nearest: Sequence[Neighbour]) -> list[Evidence]:
+    told = [n.row for n in nearest if module in n.row.modules and n.row.origin != "graph"]
+    return [_past_evidence(row, module) for row in told]
+
+
+def _past_evidence(row: LabelledText, module: str) -> Evidence:
+    line = row.text.splitlines()[0][:90] if row.text else ""
+    if row.origin == "history":
+        return Evidence("past", f'commit {row.id[:10]} "{line}"', module, commit=row.id)
+    return Evidence("past", f'a confirmed answer to "{line}"', module)
+
+
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(stem(word) for word in words(text))
+
+
+def shared_words(requirement: str, text: str, *, limit: int = 3) -> tuple[str, ...]:
+    """
+    Name words of *requirement* that *text* has too, in the requirement's order.
+    """
+    present = Counter(stem(word) for word in words(text))
+    return distinct(word for word in words(requirement) if stem(word) in present)[:limit]

@@ -1,0 +1,153 @@
+"""
+Fusion and calibration: features of all modules in, calibrated probabilities out.
+
+A conditional logit: P(module) = softmax over the modules of (weights · features) / temperature. Weights are never
+negative (every feature is built so that more is better) and are pulled towards defaults that are sensible without any
+held-out data; the temperature is fitted on out-of-fold predictions, since a temperature fitted on the rows that chose
+the weights is too sure of itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize, minimize_scalar
+
+Floats = npt.NDArray[np.float32]
+DEFAULT_WEIGHTS = {
+    "bm25": 0.7,
+    "bm25_file": 0.5,
+    "names": 0.4,
+    "neighbours": 0.05,
+    "past": 0.3,
+    "classifier": 0.5,
+    "popularity": 0.1,
+    "model_rows": 0.4,
+    "model_cards": 0.4,
+}
+PULL = 0.02  # strength of the pull towards the defaults, per held-out row
+TARGET_PRECISION = 0.8
+FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """
+    One held-out requirement as the fusion sees it.
+
+    Args:
+        features: z-scored, one row a module.  # (modules, features)
+        relevant: Positions of the true modules, never empty.
+    """
+
+    features: Floats
+    relevant: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """
+    Fitted weights, temperature and the threshold of "sure".
+
+    Args:
+        features: Names of the feature columns, in order.
+        weights: One non-negative weight a feature.
+        temperature: Above 1 flattens; fitted on out-of-fold predictions.
+        threshold: Confidence from which at least 80 % of held-out answers were right; 1.1 (never) if no
+            confidence reached that.
+        rows: How many held-out requirements it was fitted on; 0 means defaults.
+    """
+
+    features: tuple[str, ...]
+    weights: tuple[float, ...]
+    temperature: float
+    threshold: float
+    rows: int
+
+    @classmethod
+    def default(cls, features: Sequence[str]) -> Self:
+        """
+        Weights for a repository without held-out requirements.
+        """
+        return cls(tuple(features), tuple(DEFAULT_WEIGHTS[name] for name in features), 1.0, 0.6, 0)
+
+    @classmethod
+    def fit(cls, features: Sequence[str], rows: Sequence[HeldOut]) -> Self:
+        """
+        Fit weights on *rows*, temperature and threshold on out-of-fold predictions; defaults below 20 rows.
+        """
+        if len(rows) < 20:
+            return cls.default(features)
+        centre = np.array([DEFAULT_WEIGHTS[name] for name in features])
+        predictions: list[tuple[Floats, tuple[int, ...]]] = []
+        for fold in range(FOLDS):
+            inside = [row for i, row in enumerate(rows) if i % FOLDS != fold]
+            weights = _fit_weights(inside, centre)
+            predictions += [((row.features @ weights).astype(np.float32), row.relevant) for row in rows[fold::FOLDS]]
+        temperature = _fit_temperature(predictions)
+        best = [(_softmax(scores / temperature), relevant) for scores, relevant in predictions]
+        threshold = _threshold([(float(p.max()), int(p.argmax()) in relevant) for p, relevant in best])
+        weights = _fit_weights(rows, centre)
+        return cls(tuple(features), tuple(float(w) for w in weights), temperature, threshold, len(rows))
+
+    def probabilities(self, features: Floats) -> Floats:
+        """
+        Return a calibrated probability a module.  # (modules, features) -> (modules,)
+        """
+        scores = features.astype(np.float64) @ np.array(self.weights)
+        return _softmax(scores / self.temperature)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        return cls(**{**value, "features": tuple(value["features"]), "weights": tuple(value["weights"])})
+
+
+def _softmax(scores: npt.NDArray[Any]) -> Floats:
+    exponents = np.exp(scores - scores.max())
+    shares: Floats = exponents / exponents.sum()
+    return shares
+
+
+def _fit_weights(rows: Sequence[HeldOut], centre: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    features = np.stack([row.features for row in rows]).astype(np.float64)  # (rows, modules, features)
+    truth = np.zeros(features.shape[:2])
+    for i, row in enumerate(rows):
+        truth[i, list(row.relevant)] = 1.0 / len(row.relevant)
+
+    def loss(weights: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        scores = features @ weights  # (rows, modules)
+        scores -= scores.max(axis=1, keepdims=True)
+        log_total = np.log(np.exp(scores).sum(axis=1, keepdims=True))
+        value = -(truth * (scores - log_total)).sum() / len(rows) + PULL * ((weights - centre) ** 2).sum()
+        error = (np.exp(scores - log_total) - truth) / len(rows)
+        return value, np.einsum("rm,rmf->f", error, features) + 2 * PULL * (weights - centre)
+
+    fitted = minimize(loss, centre, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(centre))
+    weights: npt.NDArray[np.float64] = fitted.x
+    return weights
+
+
+def _fit_temperature(predictions: Sequence[tuple[Floats, tuple[int, ...]]]) -> float:
+    def loss(log_temperature: float) -> float:
+        temperature = float(np.exp(log_temperature))
+        return -float(np.mean([np.log(_softmax(s / temperature)[list(r)].sum() + 1e-12) for s, r in predictions]))
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded").x))
+
+
+def _threshold(answers: Sequence[tuple[float, bool]]) -> float:
+    """
+    Find the lowest confidence from which on the held-out answers were right often enough.
+    """
+    ordered = sorted(answers, reverse=True)
+    right = np.cumsum([correct for _, correct in ordered])
+    precision = right / np.arange(1, len(ordered) + 1)
+    enough = [i for i in range(min(10, len(ordered)) - 1, len(ordered)) if precision[i] >= TARGET_PRECISION]
+    return ordered[enough[-1]][0] if enough else 1.1

@@ -1,0 +1,217 @@
+"""
+One release in memory: it ranks requirements and writes down why.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from graph.values import Catalog
+from inference.evidence import EvidenceIndex
+from inference.fusion import Fusion
+from inference.labelled import LabelledText, load_labelled
+from inference.language_model import LanguageModel
+from inference.prompt import explain_prompt, place_prompt, prompt_hash
+from inference.reasoning import Verifier, template_reasoning
+from inference.release import ReleaseError, ReleaseInfo, read_release
+from inference.rows import ModuleRows
+from inference.shortlist import FEATURES, Shortlist, load_shortlist
+from inference.text import clean_requirement
+from inference.trie import pack_trie
+from inference.values import RankedModule, Ranking, Reasoning
+
+Floats = npt.NDArray[np.float32]
+ALL_FEATURES = (*FEATURES, "model_rows", "model_cards")
+
+
+class RequirementError(ValueError):
+    """
+    What was asked cannot be ranked, in one sentence for the person who asked.
+    """
+
+
+class Ranker:
+    """
+    The one ranker: training evaluates with it, the worker serves with it.
+
+    Args:
+        release: Id that answers cite.
+        model: The merged language model.
+        shortlist: Of the same catalog as *rows*.
+        rows: Module rows in the catalog's order.
+        fusion: Weights over `ALL_FEATURES`, and calibration.
+    """
+
+    def __init__(
+        self, *, release: str, model: LanguageModel, shortlist: Shortlist, rows: ModuleRows, fusion: Fusion
+    ) -> None:
+        self.release = release
+        self.model = model
+        self.shortlist = shortlist
+        self.catalog: Catalog = shortlist.catalog
+        self.rows = rows
+        self.fusion = fusion
+        self._evidence = EvidenceIndex(self.catalog)
+        self._verifier = Verifier(self.catalog)
+        self._trie = pack_trie(model.id_tokens(self.catalog.module_ids))
+
+    @classmethod
+    def load(cls, folder: Path, *, verify: bool = True) -> Self:
+        """
+        Load a release from its folder.
+
+        Raises:
+            ReleaseError: it is damaged, or its parts do not belong together.
+        """
+        info = read_release(folder, verify=verify)
+        catalog, past = load_release_parts(folder, info)
+        model = LanguageModel.load(folder / "model")
+        if prompt_hash(model.tokenizer) != info.prompt_hash:
+            raise ReleaseError(
+                f"Release {info.id} was trained with other prompts than this version of Signpost renders: train again."
+            )
+        return cls(
+            release=info.id,
+            model=model,
+            shortlist=load_shortlist(folder, catalog, past),
+            rows=ModuleRows.load(folder / "rows.safetensors"),
+            fusion=Fusion.from_json(json.loads((folder / "fusion.json").read_text(encoding="utf-8"))),
+        )
+
+    def features(self, requirement: str) -> Floats:
+        """
+        Return every feature of every module.  # (modules, len(ALL_FEATURES))
+        """
+        prompt = place_prompt(self.model.tokenizer, repository=self.catalog.repository, requirement=requirement)
+        state = self.model.hidden([prompt])[0]
+        return np.hstack([self.shortlist.features(requirement), self.rows.features(state)])
+
+    def probabilities(self, requirement: str) -> Floats:
+        """
+        Return the calibrated probability of every module.  # (modules,)
+        """
+        return self.fusion.probabilities(self.features(requirement))
+
+    def rank(self, requirement: str, *, k: int = 10) -> Ranking:
+        """
+        Rank the catalog's modules for *requirement*; the same requirement always gets the same ranking.
+
+        Args:
+            requirement: As the person wrote it.
+            k: How many modules at most, from 1.
+
+        Raises:
+            RequirementError: nothing readable was asked.
+        """
+        if k < 1:
+            raise ValueError(f"k must be at least 1, got {k}")
+        requirement = readable(requirement)
+        probabilities = self.probabilities(requirement)
+        order = best_first(probabilities)[:k]
+        ids = self.catalog.module_ids
+        chosen = [ids[i] for i in order]
+        nearest = self.shortlist.nearest(requirement)
+        modules = []
+        for position, module in zip(order, chosen, strict=True):
+            evidence = self._evidence.gather(requirement, module, nearest=nearest, symbols=1, past=1)
+            modules.append(
+                RankedModule(
+                    id=module,
+                    path=self.catalog.card(module).path,
+                    confidence=round(float(probabilities[position]), 4),
+                    files=self.shortlist.best_files(requirement, module),
+                    why=evidence[0].text if evidence else self.catalog.card(module).purpose[:120],
+                )
+            )
+        sure = modules[0].confidence >= self.fusion.threshold
+        return Ranking(tuple(modules), sure, self.release, self.catalog.commit)
+
+    def explain(self, requirement: str, ranking: Ranking, *, generate: bool = True) -> Reasoning:
+        """
+        Write why the ranking's first module was put first.
+
+        Args:
+            generate: False speaks from the evidence by template, without the language model.
+        """
+        requirement = readable(requirement)
+        first = ranking.modules[0].id
+        evidence = self._evidence.gather(
+            requirement,
+            first,
+            others=[module.id for module in ranking.modules[1:4]],
+            nearest=self.shortlist.nearest(requirement),
+        )
+        if generate and evidence:
+            prompt = explain_prompt(
+                self.model.tokenizer,
+                repository=self.catalog.repository,
+                requirement=requirement,
+                module=first,
+                evidence=[item.text for item in evidence],
+            )
+            kept = self._verifier.keep_true(
+                self.model.generate(prompt), requirement=requirement, module=first, evidence=evidence
+            )
+            if kept:
+                return Reasoning(" ".join(kept), evidence, True)
+        return Reasoning(template_reasoning(requirement, first, evidence), evidence, False)
+
+    def closed_book(self, requirement: str) -> Floats:
+        """
+        Return log P(module id | requirement) by the language model alone, the published way.  # (modules,)
+        """
+        prompt = place_prompt(
+            self.model.tokenizer, repository=self.catalog.repository, requirement=readable(requirement)
+        )
+        return self.model.score_ids(prompt, self._trie)
+
+    def with_fusion(self, fusion: Fusion) -> Ranker:
+        """
+        The same ranker with other weights; nothing is loaded again.
+        """
+        copy = object.__new__(Ranker)
+        copy.__dict__.update(self.__dict__)
+        copy.fusion = replace(fusion)
+        return copy
+
+
+def load_release_parts(folder: Path, info: ReleaseInfo) -> tuple[Catalog, tuple[LabelledText, ...]]:
+    """
+    Load a release's catalog and past requirements.
+
+    Raises:
+        ReleaseError: the catalog is not the one the release was made with.
+    """
+    catalog = Catalog.load(folder / "catalog.json")
+    if catalog.fingerprint != info.catalog_fingerprint:
+        raise ReleaseError(f"The catalog of release {info.id} is not the one it was trained with: train again.")
+    return catalog, load_labelled(folder / "past.jsonl")
+
+
+def readable(requirement: str) -> str:
+    """
+    Clean a requirement.
+
+    Raises:
+        RequirementError: no letter or digit is left.
+    """
+    cleaned = clean_requirement(requirement)
+    if not any(character.isalnum() for character in cleaned):
+        raise RequirementError("There is no word in this requirement: say in a sentence what should change.")
+    return cleaned
+
+
+def best_first(probabilities: Floats) -> list[int]:
+    """
+    Order positions by probability; ties (to six digits) in the catalog's order.
+
+    >>> best_first(np.array([0.2, 0.5, 0.2], dtype=np.float32))
+    [1, 0, 2]
+    """
+    return [int(i) for i in np.lexsort((np.arange(len(probabilities)), -np.round(probabilities, 6)))]

@@ -1,0 +1,163 @@
+"""
+How texts become terms: one tokenizer for requirements, cards and code, so that they meet.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+MAX_REQUIREMENT_CHARACTERS = 4_000
+
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*|[0-9]+|[^\W\d_]+")
+_CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_STOP = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "but",
+        "by",
+        "can",
+        "do",
+        "does",
+        "for",
+        "from",
+        "had",
+        "has",
+        "have",
+        "how",
+        "i",
+        "if",
+        "in",
+        "into",
+        "is",
+        "it",
+        "its",
+        "me",
+        "my",
+        "new",
+        "no",
+        "not",
+        "of",
+        "on",
+        "or",
+        "our",
+        "please",
+        "should",
+        "so",
+        "some",
+        "that",
+        "the",
+        "their",
+        "them",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+        "to",
+        "use",
+        "used",
+        "uses",
+        "using",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "while",
+        "will",
+        "with",
+        "would",
+        "you",
+        "your",
+        "add",
+        "fix",
+        "make",
+        "change",
+        "update",
+        "support",
+    ]
+)
+_SUFFIXES = ("ations", "ation", "ings", "ing", "ies", "ers", "er", "ed", "es", "s", "e")
+
+
+def clean_requirement(text: str) -> str:
+    """
+    Return what a person asked with control characters removed, white space folded and a bounded length.
+
+    >>> clean_requirement("  where is\\x00 the\\n router? ")
+    'where is the router?'
+    """
+    text = unicodedata.normalize("NFKC", text)
+    text = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(text.split())[:MAX_REQUIREMENT_CHARACTERS]
+
+
+def stem(word: str) -> str:
+    """
+    Cut the common English endings, so that "routing", "routes" and "route" meet.
+
+    A full stemmer is not worth its errors on identifiers; this one never cuts below four characters.
+
+    >>> [stem(word) for word in ("routing", "routes", "route", "bus")]
+    ['rout', 'rout', 'rout', 'bus']
+    """
+    for suffix in _SUFFIXES:
+        if word.endswith(suffix) and len(word) - len(suffix) >= 4:
+            word = word[: -len(suffix)]
+            if len(word) > 4 and word[-1] == word[-2] and word[-1] not in "ls":
+                word = word[:-1]
+            return word
+    return word
+
+
+def words(text: str) -> list[str]:
+    """
+    Split a text into lower-case words and the parts of its identifiers, stop words removed.
+
+    >>> words("Make getUserName in auth_utils.py faster")
+    ['getusername', 'user', 'name', 'auth', 'utils', 'py', 'faster', 'get']
+    """
+    found: list[str] = []
+    late: list[str] = []
+    for match in _WORD.finditer(text):
+        token = match.group()
+        if _CJK.search(token):
+            found.extend(token[i : i + 2] for i in range(max(1, len(token) - 1)))
+            continue
+        parts = [part.lower() for part in _CAMEL.findall(token)]
+        whole = token.lower()
+        if len(parts) > 1:
+            found.append(whole)
+            late.extend(part for part in parts if part in {"get", "set", "is", "to"})
+            parts = [part for part in parts if part not in {"get", "set", "is", "to"}]
+        else:
+            parts = [whole]
+        found.extend(part for part in parts if part not in _STOP and len(part) > 1)
+    return found + late
+
+
+def terms(text: str) -> list[str]:
+    """
+    Return the stemmed words of *text* in order, repeats kept: what BM25 counts.
+    """
+    return [stem(word) for word in words(text)]
+
+
+def distinct(items: Iterable[str]) -> tuple[str, ...]:
+    """
+    Keep the first of each, in order.
+    """
+    return tuple(dict.fromkeys(items))

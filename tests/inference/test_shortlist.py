@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import numpy as np
+
+from graph.values import Catalog
+from inference.classifier import TextClassifier
+from inference.labelled import LabelledText
+from inference.shortlist import FEATURES, Shortlist, neutral_where_unknown
+
+
+def _column(shortlist: Shortlist, requirement: str, feature: str) -> dict[str, float]:
+    values = shortlist.features(requirement)[:, FEATURES.index(feature)]
+    return dict(zip(shortlist.catalog.module_ids, map(float, values), strict=True))
+
+
+def _best(column: dict[str, float]) -> str:
+    return max(column, key=lambda module: column[module])
+
+
+def test_bm25_finds_the_module_whose_code_speaks_of_it(shop_catalog: Catalog) -> None:
+    shortlist = Shortlist.fit(shop_catalog, ())
+
+    assert _best(_column(shortlist, "tracking numbers of parcels are wrong", "bm25")) == "shipping"
+    assert _best(_column(shortlist, "tracking numbers of parcels are wrong", "bm25_file")) == "shipping"
+
+
+def test_a_file_name_in_the_requirement_points_to_its_module(shop_catalog: Catalog) -> None:
+    shortlist = Shortlist.fit(shop_catalog, ())
+
+    assert _best(_column(shortlist, "stack trace mentions two_factor_code.py", "names")) == "accounts"
+
+
+def test_past_requirements_vote_and_teach(shop_catalog: Catalog, past: tuple[LabelledText, ...]) -> None:
+    shortlist = Shortlist.fit(shop_catalog, past)
+
+    assert _best(_column(shortlist, "every pallet and shelf", "past")) == "warehouse"
+    assert _best(_column(shortlist, "Wrong pallet when two people edit", "classifier")) == "warehouse"
+
+
+def test_without_history_the_learned_features_are_silent(shop_catalog: Catalog) -> None:
+    shortlist = Shortlist.fit(shop_catalog, ())
+
+    assert set(_column(shortlist, "pallet", "past").values()) == {0.0}
+    assert set(_column(shortlist, "pallet", "classifier").values()) == {0.0}
+
+
+def test_a_module_without_history_is_neither_lifted_nor_buried_by_the_classifier(
+    shop_catalog: Catalog, past: tuple[LabelledText, ...]
+) -> None:
+    others = [row for row in past if row.modules != ("messages",)]
+    column = _column(Shortlist.fit(shop_catalog, others), "newsletter", "classifier")
+
+    assert abs(column["messages"]) < 1e-5
+
+
+def test_every_feature_is_finite_for_hostile_requirements(
+    shop_catalog: Catalog, past: tuple[LabelledText, ...]
+) -> None:
+    shortlist = Shortlist.fit(shop_catalog, past)
+
+    for requirement in ("?", "🙂", "word " * 5_000, "\x00\x01", "在哪里计算运费？", "a" * 20_000):
+        assert np.isfinite(shortlist.features(requirement)).all()
+
+
+def test_one_module_alone_is_no_error(shop_catalog: Catalog) -> None:
+    card = shop_catalog.card("billing")
+    files = tuple(file for file in shop_catalog.files if file.module == "billing")
+    shortlist = Shortlist.fit(Catalog("shop", "c", (card,), files), ())
+
+    assert shortlist.features("refund").shape == (1, len(FEATURES))
+
+
+def test_a_saved_classifier_says_the_same_after_loading(tmp_path: Path, past: tuple[LabelledText, ...]) -> None:
+    fitted = TextClassifier.fit(past)
+    assert fitted is not None
+    fitted.save(tmp_path)
+    loaded = TextClassifier.load(tmp_path)
+    assert loaded is not None
+
+    for text in ("Wrong pallet", "speed up the newsletter", "完全不同"):
+        # Weights are kept in 16 bit.
+        np.testing.assert_allclose(loaded.log_probabilities(text), fitted.log_probabilities(text), atol=0.02)
+
+
+def test_a_classifier_needs_two_modules(past: tuple[LabelledText, ...]) -> None:
+    assert TextClassifier.fit([row for row in past if row.modules == ("billing",)]) is None
+
+
+def test_the_best_files_are_those_that_meet_the_requirement(shop_catalog: Catalog) -> None:
+    files = Shortlist.fit(shop_catalog, ()).best_files("render the customs form", "shipping")
+
+    assert files[0] == "shop/shipping/customs_form.py"
+
+
+def test_neutral_means_the_mean_of_the_known() -> None:
+    scores = np.array([1.0, np.nan, 3.0], dtype=np.float32)
+
+    assert neutral_where_unknown(scores).tolist() == [1.0, 2.0, 3.0]
