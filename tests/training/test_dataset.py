@@ -1,0 +1,117 @@
+from pathlib import Path
+
+import pytest
+
+from graph.history import read_history
+from graph.index import index_snapshot
+from graph.snapshot import open_snapshot
+from graph.values import Catalog, PastRequirement
+from inference.labelled import LabelledText
+from inference.text import words
+from tests.codebase import write_shop_with_history
+from training.config import TrainingConfig
+from training.dataset import Dataset, build_dataset, load_dataset, split_by_text
+
+CONFIG = TrainingConfig()
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Catalog, tuple[PastRequirement, ...]]:
+    folder = write_shop_with_history(tmp_path_factory.mktemp("shop") / "shop")
+    with open_snapshot(folder, name="shop") as snapshot:
+        catalog = index_snapshot(snapshot).catalog
+    return catalog, read_history(folder, commit=catalog.commit, catalog=catalog)
+
+
+@pytest.fixture(scope="module")
+def from_history(shop: tuple[Catalog, tuple[PastRequirement, ...]]) -> Dataset:
+    return build_dataset(shop[0], shop[1], (), CONFIG)
+
+
+@pytest.fixture(scope="module")
+def from_graph(shop: tuple[Catalog, tuple[PastRequirement, ...]]) -> Dataset:
+    return build_dataset(shop[0], (), (), CONFIG)
+
+
+def _key(text: str) -> frozenset[str]:
+    return frozenset(words(text))
+
+
+@pytest.mark.parametrize("which", ["from_history", "from_graph"])
+def test_no_held_out_text_is_in_the_train_rows(which: str, request: pytest.FixtureRequest) -> None:
+    dataset: Dataset = request.getfixturevalue(which)
+    train = {_key(example.requirement) for example in dataset.split("train")}
+    held_out = [*dataset.split("dev"), *dataset.split("test")]
+
+    assert len(held_out) > 20
+    assert not [example for example in held_out if _key(example.requirement) in train]
+
+
+def test_history_is_split_by_time(from_history: Dataset) -> None:
+    newest_train = max(example.date for example in from_history.split("train"))
+    newest_dev = max(example.date for example in from_history.split("dev"))
+
+    assert all(newest_train < example.date for example in from_history.split("dev"))
+    assert all(newest_dev < example.date for example in from_history.split("test"))
+
+
+def test_held_out_symbols_are_gone_from_the_evaluation_catalog(
+    shop: tuple[Catalog, tuple[PastRequirement, ...]], from_graph: Dataset
+) -> None:
+    catalog = shop[0].without_symbols(from_graph.held_out_symbols())
+    names = {(file.path, symbol.qualified) for file in catalog.files for symbol in file.symbols}
+
+    assert from_graph.held_out_symbols()
+    assert not names & from_graph.held_out_symbols()
+
+
+def test_no_reasoning_of_a_train_row_names_a_held_out_symbol(from_graph: Dataset) -> None:
+    hidden = {qualified for _, qualified in from_graph.held_out_symbols()}
+    told = " ".join(example.reasoning for example in from_graph.split("train")).split()
+
+    assert not hidden & set(told)
+
+
+def test_the_reasoning_names_the_module_and_rests_on_evidence(from_history: Dataset) -> None:
+    for example in from_history.split("train"):
+        assert example.modules[0] in example.reasoning
+        assert example.evidence
+
+
+def test_evidence_of_a_past_requirement_is_older_than_it(from_history: Dataset) -> None:
+    dates = {example.id[:10]: example.date for example in from_history.examples if example.origin == "history"}
+    for example in from_history.split("train"):
+        for line in example.evidence:
+            if example.origin == "history" and line.startswith("commit "):
+                assert dates[line.split()[1]] < example.date
+
+
+def test_the_same_words_always_fall_into_the_same_split() -> None:
+    assert split_by_text("avoid tolls") == split_by_text("avoid tolls")
+
+
+def test_corrections_are_train_rows_and_win_over_nothing_held_out(
+    shop: tuple[Catalog, tuple[PastRequirement, ...]],
+) -> None:
+    correction = LabelledText("q1", "Where do picking lists come from?", ("warehouse",), "feedback", "2026-01-01")
+    dataset = build_dataset(shop[0], shop[1], (correction,), CONFIG)
+    kept = [example for example in dataset.examples if example.origin == "feedback"]
+
+    assert [(example.requirement, example.modules, example.split) for example in kept] == [
+        (correction.text, ("warehouse",), "train")
+    ]
+
+
+def test_the_same_input_gives_the_same_hash(shop: tuple[Catalog, tuple[PastRequirement, ...]]) -> None:
+    assert build_dataset(*shop, (), CONFIG).hash == build_dataset(*shop, (), CONFIG).hash
+
+
+def test_a_dataset_is_named_by_its_hash_and_altering_it_is_noticed(tmp_path: Path, from_graph: Dataset) -> None:
+    folder = from_graph.save(tmp_path)
+    assert folder.name == from_graph.hash[:16]
+    assert load_dataset(folder) == from_graph
+    rows = folder / "examples.jsonl"
+    rows.write_text(rows.read_text().replace("parcel", "parcels", 1))
+
+    with pytest.raises(ValueError, match="altered"):
+        load_dataset(folder)

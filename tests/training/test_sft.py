@@ -1,0 +1,172 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from peft import LoraConfig, get_peft_model
+
+from graph.values import Catalog, FileCard, ModuleCard
+from inference.language_model import LanguageModel
+from inference.prompt import place_prompt
+from inference.rows import ModuleRows
+from tests.models import small_base_model, tiny_network
+from training.backends import choose_backend, open_backend, trained_layers
+from training.config import TrainingConfig
+from training.dataset import Dataset, Example
+from training.merge import MergeError, save_merged, verify_merged
+from training.mix import training_rows
+from training.sft import IGNORED, TrainingError, TrainingRow, encode_row, plan_batches, train_adapter
+
+CONFIG = TrainingConfig(token_budget=4_000, epochs=4, learning_rate=5e-3, batch_rows=4)
+
+
+@pytest.fixture(scope="module")
+def base() -> Path:
+    return small_base_model()
+
+
+def _rows(tokenizer: object, count: int = 16) -> list[TrainingRow]:
+    return [
+        TrainingRow(
+            place_prompt(tokenizer, repository="r", requirement=("tolls " if i % 2 else "search ") * (1 + i % 5)),
+            "routing/tolls" if i % 2 else "web/search",
+            (i % 2,),
+        )
+        for i in range(count)
+    ]
+
+
+def _start(modules: int, size: int, *, value: float = 0.0) -> ModuleRows:
+    rows = np.full((modules, size), value, dtype=np.float32)
+    return ModuleRows(rows[0], np.ones(1, dtype=np.float32), rows, rows, rows[:, 0], rows[:, 0])
+
+
+def _adapted(model: LanguageModel) -> object:
+    return get_peft_model(model.model, LoraConfig(task_type="CAUSAL_LM", r=4, target_modules=["q_proj", "down_proj"]))
+
+
+def test_the_label_mask_decodes_to_exactly_the_answer_and_its_end_token(base: Path) -> None:
+    tokenizer = tiny_network(base).tokenizer
+    row = _rows(tokenizer)[1]
+    encoded = encode_row(tokenizer, row)
+    counted = [token for token in encoded.labels if token != IGNORED]
+
+    assert tokenizer.decode(counted) == "routing/tolls<|im_end|>"
+    assert tokenizer.decode(encoded.ids[: encoded.prompt_length]) == row.prompt
+
+
+def test_the_prompt_has_the_same_tokens_in_training_and_in_serving(base: Path) -> None:
+    tokenizer = tiny_network(base).tokenizer
+    row = _rows(tokenizer)[0]
+    encoded = encode_row(tokenizer, row)
+
+    assert list(encoded.ids[: encoded.prompt_length]) == tokenizer(row.prompt, add_special_tokens=False)["input_ids"]
+
+
+def test_batches_are_the_same_for_the_same_seed_and_end_at_the_budget(base: Path) -> None:
+    tokenizer = tiny_network(base).tokenizer
+    rows = [encode_row(tokenizer, row) for row in _rows(tokenizer, 40)]
+    batches = plan_batches(rows, CONFIG)
+
+    assert batches == plan_batches(rows, CONFIG)
+    assert batches != plan_batches(rows, replace(CONFIG, seed=8))
+    assert 3_000 < sum(len(row.ids) for batch in batches for row in batch) <= 4_000
+
+
+def test_a_row_that_only_ranks_has_no_counted_token(base: Path) -> None:
+    tokenizer = tiny_network(base).tokenizer
+    encoded = encode_row(tokenizer, replace(_rows(tokenizer)[0], answer=""))
+
+    assert set(encoded.labels) == {IGNORED}
+    assert len(encoded.ids) == encoded.prompt_length
+
+
+def test_training_lowers_both_losses(base: Path) -> None:
+    model = tiny_network(base)
+    start = _start(2, 64)
+    log = train_adapter(_adapted(model), model.tokenizer, _rows(model.tokenizer), start=start, config=CONFIG)
+    (_, first_said, first_ranked), (_, last_said, last_ranked) = log.losses[0], log.losses[-1]
+
+    assert last_said < first_said
+    assert last_ranked < 0.95 * first_ranked
+    assert not log.stopped_by_time
+
+
+def test_training_stops_at_the_time_limit_and_says_so(base: Path) -> None:
+    model = tiny_network(base)
+    start = _start(2, 64)
+    config = replace(CONFIG, max_seconds=1e-9)
+    log = train_adapter(_adapted(model), model.tokenizer, _rows(model.tokenizer), start=start, config=config)
+
+    assert log.stopped_by_time
+    assert log.tokens == 0
+
+
+def test_a_loss_that_is_no_number_stops_the_training(base: Path) -> None:
+    model = tiny_network(base)
+    start = _start(2, 64, value=float("nan"))
+
+    with pytest.raises(TrainingError, match="nan"):
+        train_adapter(_adapted(model), model.tokenizer, _rows(model.tokenizer), start=start, config=CONFIG)
+
+
+def test_no_row_is_an_error_that_says_what_to_do(base: Path) -> None:
+    model = tiny_network(base)
+
+    with pytest.raises(TrainingError, match="index a repository"):
+        train_adapter(_adapted(model), model.tokenizer, [], start=_start(2, 64), config=CONFIG)
+
+
+def _dataset(count: int) -> tuple[Dataset, Catalog]:
+    examples = tuple(
+        Example(
+            f"f.py::s{i}", "graph", "train", f"do thing number {i}", ("m",), "c", evidence=("e",), reasoning="So it is."
+        )
+        for i in range(count)
+    )
+    catalog = Catalog(
+        "r", "c", (ModuleCard("m", "M", "m", "", ("m/f.py",), ()),), (FileCard("m/f.py", "m", "python", 1, "", (), ()),)
+    )
+    return Dataset(examples, "graph"), catalog
+
+
+@pytest.mark.parametrize(("share", "direct", "reasoned"), [(0.5, 20, 20), (0.0, 20, 0), (1.0, 0, 20)])
+def test_direct_and_chain_of_thought_rows_are_mixed_as_configured(
+    base: Path, share: float, direct: int, reasoned: int
+) -> None:
+    dataset, catalog = _dataset(20)
+    rows = training_rows(tiny_network(base).tokenizer, dataset, catalog, TrainingConfig(reasoning_share=share))
+
+    assert sum(bool(row.answer and row.relevant) for row in rows) == direct
+    assert sum(not row.relevant for row in rows) == reasoned
+    assert sum(not row.answer for row in rows) == 20
+    assert all(row.answer.endswith("Module: m") for row in rows if not row.relevant)
+
+
+def test_the_merged_model_is_the_adapted_one_and_not_the_base(base: Path, tmp_path: Path) -> None:
+    config = TrainingConfig(token_budget=2_500, epochs=8)
+    model, tokenizer = open_backend("peft", base, config)
+    train_adapter(model, tokenizer, _rows(tokenizer, 8), start=_start(2, 576), config=config)
+    golden = [row.prompt for row in _rows(tokenizer, 6)]
+    logits = save_merged(model, tokenizer, target=tmp_path / "model", adapter=tmp_path / "adapter", golden=golden)
+    merged = LanguageModel.load(tmp_path / "model", device="cpu")
+    report = verify_merged(merged, logits, golden)
+
+    assert report.top1_agreement == 1.0
+    assert report.max_logit_difference < 0.5 < report.difference_from_base
+    assert (tmp_path / "adapter" / "adapter_model.safetensors").stat().st_size < 30_000_000
+    assert merged.tokenizer.chat_template == tokenizer.chat_template
+    with pytest.raises(MergeError, match="disagrees"):
+        verify_merged(LanguageModel.load(base, device="cpu"), logits, golden)
+    with pytest.raises(MergeError, match="equals the base"):
+        verify_merged(LanguageModel.load(base, device="cpu"), logits[[1, 1]], golden)
+
+
+def test_unsloth_is_chosen_exactly_when_cuda_and_unsloth_are_there() -> None:
+    assert choose_backend(cuda=True, unsloth=True) == "unsloth"
+    assert choose_backend(cuda=True, unsloth=False) == "peft"
+    assert choose_backend(cuda=False, unsloth=True) == "peft"
+
+
+def test_the_lower_half_of_the_layers_is_frozen() -> None:
+    assert trained_layers(30, TrainingConfig()) == list(range(15, 30))

@@ -1,0 +1,89 @@
+"""
+Every hyper-parameter of a training run, with its unit and the reason for its value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+LINEAR_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """
+    One training run.
+
+    Args:
+        seed: Of data order and adapter initialisation.
+        lora_rank: Width of the adapter. 16 is the published setting.
+        lora_alpha: Scale of the adapter; twice the rank, the usual choice.
+        lora_dropout: 0, since unsloth's fast path needs it and one or two epochs do not overfit.
+        target_modules: All linear layers by name: PEFT refuses `layers_to_transform` with "all-linear".
+        frozen_share: Share of the layers, from the input, that get no adapter. Half of them costs a quarter of the
+            time (no backward pass below) and nothing measurable on the small model.
+        learning_rate: Peak, for the adapter; linear warm-up over 5 % and linear decay.
+        row_learning_rate: Peak, for the module rows; they start from encoded cards and have no pretrained scale.
+        rank_weight: Weight of the ranking loss beside the generative loss.
+        batch_rows: Rows in one step; rows of similar length share a batch.
+        epochs: Passes over the chosen rows.
+        token_budget: Tokens to train on, all epochs together; rows beyond it are left out, newest history kept first.
+        max_seconds: Wall-clock limit of the adapter training. The schedule follows whichever of tokens and time is
+            further, so that a slow machine ends with an annealed, usable adapter; reaching it is recorded.
+        reasoning_share: Share of chain-of-thought rows among the generative ones. 0.5 is 1:1 with direct rows, the
+            published mix.
+        ranking_share: Share of the token budget for rows that only rank (a prompt, no answer). They cost a quarter of
+            a generative pair, and without them a small budget shows the ranking objective too few requirements.
+        max_graph_examples: Texts made from the graph, at most.
+        max_past: Past requirements used, newest first, at most.
+        max_encoded: Past requirements whose hidden states the learned rows are fitted on, newest first, at most.
+        max_eval_rows: Held-out rows a split, at most; the newest (history) or all (graph) are kept.
+        closed_book_rows: Held-out rows on which the published way (ids by trie) is measured too: a second a row.
+        golden_prompts: Prompts on which the merged model must agree with base + adapter.
+    """
+
+    seed: int = 7
+    lora_rank: int = 16
+    lora_alpha: int = 32
+    lora_dropout: float = 0.0
+    target_modules: tuple[str, ...] = field(default=LINEAR_LAYERS)
+    frozen_share: float = 0.5
+    learning_rate: float = 5e-4
+    row_learning_rate: float = 5e-3
+    rank_weight: float = 1.0
+    batch_rows: int = 8
+    epochs: int = 2
+    token_budget: int = 600_000
+    max_seconds: float = 3_600.0
+    reasoning_share: float = 0.5
+    ranking_share: float = 0.5
+    max_graph_examples: int = 3_000
+    max_past: int = 8_000
+    max_encoded: int = 8_000
+    max_eval_rows: int = 500
+    closed_book_rows: int = 150
+    golden_prompts: int = 200
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "target_modules": list(self.target_modules)}
+
+
+def demo_config() -> TrainingConfig:
+    """
+    A run that fits into a first visit: at most six minutes of training on two busy CPU cores.
+    """
+    return TrainingConfig(
+        token_budget=85_000,
+        epochs=1,
+        max_seconds=300.0,
+        max_graph_examples=1_600,
+        max_past=4_000,
+        max_encoded=1_500,
+        max_eval_rows=150,
+        closed_book_rows=40,
+        golden_prompts=40,
+    )
+
+
+PRESETS = {"full": TrainingConfig(), "quick": demo_config()}

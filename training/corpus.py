@@ -1,0 +1,84 @@
+"""
+One repository as training reads it: code and history, as of now and as of the held-out requirements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from graph.history import commit_before, read_history, read_later_history
+from graph.index import index_snapshot, save_graph
+from graph.snapshot import open_snapshot
+from graph.values import Catalog, PastRequirement, Progress, RepositoryError, save_history
+from training.dataset import DEV_SHARE, MIN_HISTORY, TEST_SHARE
+
+Report = Callable[[str, int, int, str], None]
+"""Called with (stage, done, total, detail)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """
+    One repository, read twice: as of now for serving, and as of the held-out rows for honest evaluation.
+
+    Args:
+        catalog: Newest commit.
+        history: Past requirements labelled by *catalog*, oldest first.
+        past_catalog: The snapshot before the first held-out requirement; *catalog* when no history is held out.
+        past_history: The same past requirements labelled by *past_catalog*.
+    """
+
+    catalog: Catalog
+    history: tuple[PastRequirement, ...]
+    past_catalog: Catalog
+    past_history: tuple[PastRequirement, ...]
+
+
+def read_corpus(location: Path | str, *, name: str, home: Path, report: Report) -> Corpus:
+    """
+    Index the repository and read its history; catalog, graph and history are also kept under *home*.
+
+    Raises:
+        graph.values.RepositoryError: it cannot be read.
+    """
+    kept = home / "repositories" / name
+    catalog = _index(location, None, name=name, home=home, report=report, keep=kept)
+    history = read_history(location, commit=catalog.commit, catalog=catalog, progress=stage_of(report, "history"))
+    save_history(kept / "history.jsonl", history)
+    if len(history) < MIN_HISTORY:
+        return Corpus(catalog, history, catalog, history)
+    first_held_out = history[len(history) - int(len(history) * (DEV_SHARE + TEST_SHARE))]
+    try:
+        before = commit_before(location, first_held_out.id)
+    except RepositoryError:  # a shallow clone that holds just this much
+        return Corpus(catalog, history, catalog, history)
+    past_catalog = _index(location, before, name=name, home=home, report=report)
+    earlier = read_history(location, commit=before, catalog=past_catalog)
+    later = read_later_history(location, commit=before, until=catalog.commit, catalog=past_catalog)
+    return Corpus(catalog, history, past_catalog, (*earlier, *later))
+
+
+def _index(
+    location: Path | str,
+    commit: str | None,
+    *,
+    name: str,
+    home: Path,
+    report: Report,
+    keep: Path | None = None,
+) -> Catalog:
+    with open_snapshot(location, commit=commit, name=name) as snapshot:
+        index = index_snapshot(snapshot, cache=home / "cache", progress=stage_of(report, "index"))
+    if keep is not None:
+        index.catalog.save(keep / "catalog.json")
+        save_graph(keep / "graph.json", index.graph)
+    return index.catalog
+
+
+def stage_of(report: Report, stage: str) -> Progress:
+    """
+    Narrow *report* to the progress of one stage.
+    """
+    return lambda done, total, label: report(stage, done, total, label)

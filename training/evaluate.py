@@ -1,0 +1,145 @@
+"""
+Held-out evaluation: every ranker on the same rows, with the same labels, in one table.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from graph.values import Progress
+from inference.fusion import Fusion, HeldOut
+from inference.ranker import ALL_FEATURES, Ranker, best_first
+from inference.shortlist import FEATURES
+from training.dataset import Example
+from training.metrics import expected_calibration_error, hit_at_k, mcnemar, score
+
+Floats = npt.NDArray[np.float32]
+SINGLE_COLUMNS = {
+    "bm25": "bm25",
+    "past": "past",
+    "classifier": "classifier",
+    "model rows": "model_rows",
+    "model cards": "model_cards",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """
+    Held-out rows with all their features, computed once.
+
+    Args:
+        examples: The rows.
+        features: One array a row.  # (modules, len(ALL_FEATURES))
+        relevant: Positions of each row's true modules.
+    """
+
+    examples: tuple[Example, ...]
+    features: tuple[Floats, ...]
+    relevant: tuple[tuple[int, ...], ...]
+
+    def held_out(self, columns: Sequence[str]) -> list[HeldOut]:
+        """
+        The rows as the fusion wants them, with only some feature columns.
+        """
+        picked = [ALL_FEATURES.index(name) for name in columns]
+        return [HeldOut(f[:, picked], r) for f, r in zip(self.features, self.relevant, strict=True)]
+
+
+def prepare(
+    ranker: Ranker, examples: Sequence[Example], *, progress: Progress = lambda done, total, label: None
+) -> Prepared:
+    """
+    Compute the features of held-out rows with the ranker as it will be served.
+    """
+    place = {module: i for i, module in enumerate(ranker.catalog.module_ids)}
+    features = []
+    for done, example in enumerate(examples, start=1):
+        features.append(ranker.features(example.requirement))
+        progress(done, len(examples), "held-out requirements")
+    relevant = tuple(tuple(place[module] for module in example.modules) for example in examples)
+    return Prepared(tuple(examples), tuple(features), relevant)
+
+
+def scorecard(
+    ranker: Ranker,
+    dev: Prepared,
+    test: Prepared,
+    *,
+    train: Sequence[Example],
+    closed_book_rows: int,
+    progress: Progress = lambda done, total, label: None,
+) -> dict[str, Any]:
+    """
+    Measure the system and its baselines on the test rows.
+
+    Returns:
+        {"rankers": {name: {"all": score, "no_name": score}}, "ece", "threshold", "coverage", "precision_when_sure",
+        "mcnemar_system_vs_shortlist", "rows": {"dev", "test"}}, values from 0 to 1; "closed-book ids" is measured on
+        the first *closed_book_rows* test rows only and says so in its n.
+    """
+    ids = ranker.catalog.module_ids
+    shortlist = Fusion.fit(FEATURES, dev.held_out(FEATURES))
+    rankings: dict[str, list[list[str]]] = {"majority": _majority(train, ids, len(test.examples))}
+    for name, column in SINGLE_COLUMNS.items():
+        at = ALL_FEATURES.index(column)
+        rankings[name] = [_named(f[:, at], ids) for f in test.features]
+    shortlist_columns = [ALL_FEATURES.index(name) for name in FEATURES]
+    rankings["shortlist"] = [_named(shortlist.probabilities(f[:, shortlist_columns]), ids) for f in test.features]
+    probabilities = [ranker.fusion.probabilities(f) for f in test.features]
+    rankings["system"] = [_named(p, ids) for p in probabilities]
+    closed = []
+    for done, example in enumerate(test.examples[:closed_book_rows], start=1):
+        closed.append(_named(ranker.closed_book(example.requirement), ids))
+        progress(done, min(closed_book_rows, len(test.examples)), "closed-book ids")
+    rankings["closed-book ids"] = closed
+    truth = [frozenset(example.modules) for example in test.examples]
+    hits = {
+        name: [hit_at_k(r, t, 1) for r, t in zip(rankings[name], truth, strict=True)]
+        for name in ("system", "shortlist")
+    }
+    confidences = [float(p.max()) for p in probabilities]
+    sure = [confidence >= ranker.fusion.threshold for confidence in confidences]
+    return {
+        "rankers": {name: _slices(rows, test.examples) for name, rows in rankings.items()},
+        "ece": expected_calibration_error(confidences, hits["system"]),
+        "threshold": ranker.fusion.threshold,
+        "coverage": round(float(np.mean(sure)), 4) if sure else 0.0,
+        "precision_when_sure": round(float(np.mean([h for h, s in zip(hits["system"], sure, strict=True) if s])), 4)
+        if any(sure)
+        else None,
+        "mcnemar_system_vs_shortlist": round(mcnemar(hits["system"], hits["shortlist"]), 4),
+        "rows": {"train": len(train), "dev": len(dev.examples), "test": len(test.examples)},
+        "system_hits": {example.id: hit for example, hit in zip(test.examples, hits["system"], strict=True)},
+        "system_hits3": {
+            e.id: hit_at_k(r, t, 3) for e, r, t in zip(test.examples, rankings["system"], truth, strict=True)
+        },
+    }
+
+
+def _slices(rankings: Sequence[list[str]], examples: Sequence[Example]) -> dict[str, Any]:
+    rows = list(zip(rankings, examples, strict=False))  # closed-book has fewer rankings than there are examples
+    slices: dict[str, Callable[[Example], bool]] = {
+        "all": lambda e: True,
+        "no_name": lambda e: not e.names_module,
+    }
+    return {
+        name: score([r for r, e in rows if keep(e)], [frozenset(e.modules) for _, e in rows if keep(e)]).to_json()
+        for name, keep in slices.items()
+    }
+
+
+def _majority(train: Sequence[Example], ids: Sequence[str], rows: int) -> list[list[str]]:
+    counts = Counter(module for example in train for module in example.modules)
+    order = sorted(ids, key=lambda module: (-counts[module], module))
+    return [order] * rows
+
+
+def _named(scores: Floats, ids: Sequence[str]) -> list[str]:
+    return [ids[i] for i in best_first(scores)]

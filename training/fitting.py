@@ -1,0 +1,94 @@
+"""
+Everything that is fitted around a language model: module rows, shortlist, fusion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from graph.values import Catalog
+from inference.fusion import Fusion
+from inference.labelled import LabelledText
+from inference.language_model import LanguageModel
+from inference.prompt import place_prompt
+from inference.ranker import ALL_FEATURES, Ranker
+from inference.rows import ModuleRows, measure_states, unit
+from inference.shortlist import Shortlist
+from training.config import TrainingConfig
+from training.corpus import Report, stage_of
+from training.dataset import Dataset
+from training.evaluate import Prepared, prepare
+from training.rows import card_rows, fit_learned_rows
+
+Floats = npt.NDArray[np.float32]
+
+
+def fit_ranker(
+    release_id: str,
+    model: LanguageModel,
+    catalog: Catalog,
+    dataset: Dataset,
+    *,
+    config: TrainingConfig,
+    report: Report,
+    memory: dict[str, Floats],
+    past: Sequence[LabelledText] | None = None,
+) -> tuple[Ranker, Prepared, Prepared]:
+    """
+    Fit everything around a language model on train rows, the fusion on dev rows.
+
+    Args:
+        memory: Card views that this model encoded already, see `encode_cards`.
+        past: Train texts the shortlist may know; by default all train rows of the dataset.
+
+    Returns:
+        The ranker, and the prepared dev and test rows.
+    """
+    past = past if past is not None else shortlist_texts(dataset)
+    shortlist = Shortlist.fit(catalog, past)
+    rows = fit_rows(model, catalog, past[-config.max_encoded :], memory=memory, report=report)
+    ranker = Ranker(
+        release=release_id, model=model, shortlist=shortlist, rows=rows, fusion=Fusion.default(ALL_FEATURES)
+    )
+    dev = prepare(ranker, dataset.split("dev"), progress=stage_of(report, "features of dev rows"))
+    test = prepare(ranker, dataset.split("test"), progress=stage_of(report, "features of test rows"))
+    return ranker.with_fusion(Fusion.fit(ALL_FEATURES, dev.held_out(ALL_FEATURES))), dev, test
+
+
+def shortlist_texts(dataset: Dataset) -> tuple[LabelledText, ...]:
+    """
+    Train texts behind the nearest neighbours and the classifier: real ones where there is history, else from the graph.
+    """
+    train = dataset.split("train")
+    if dataset.held_out == "history":
+        train = tuple(example for example in train if example.origin != "graph")
+    return tuple(example.labelled for example in train)
+
+
+def fit_rows(
+    model: LanguageModel,
+    catalog: Catalog,
+    past: Sequence[LabelledText],
+    *,
+    memory: dict[str, Floats],
+    report: Report,
+) -> ModuleRows:
+    """
+    Encode the cards and fit the learned rows on the hidden states of *past*.
+    """
+    rows = card_rows(model, catalog, memory=memory, progress=stage_of(report, "module cards"))
+    place = {module: i for i, module in enumerate(catalog.module_ids)}
+    if not past:
+        return rows
+    prompts = [place_prompt(model.tokenizer, repository=catalog.repository, requirement=row.text) for row in past]
+    states = model.hidden_in_batches(prompts, progress=stage_of(report, "past requirements"))
+    centre, scale = measure_states(states)
+    learned = fit_learned_rows(
+        (unit(states) - centre) * scale,
+        [tuple(place[module] for module in row.modules[:3]) for row in past],
+        modules=len(place),
+    )
+    return ModuleRows(centre, scale, rows.cards, learned.weights, learned.bias, learned.known.astype(np.float32))

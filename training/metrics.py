@@ -1,0 +1,157 @@
+"""
+Scores of rankings against labels, with intervals and paired tests.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+def hit_at_k(ranking: Sequence[str], relevant: Collection[str], k: int) -> float:
+    """
+    Score one answer: did any relevant module make the first *k* places?
+
+    Args:
+        ranking: Module ids, best first, no repeats. May be shorter than *k*.
+        relevant: Module ids named by the label, in any order.
+        k: How many places are read, from 1.
+
+    Returns:
+        1.0 or 0.0.
+
+    Raises:
+        ValueError: *k* is below 1, or *relevant* is empty: an unlabelled requirement has no score, and counting it
+            as a miss would lower the mean unseen.
+
+    Source:
+        TREC calls this measure Success@k.
+
+    >>> hit_at_k(["billing.tax", "billing.invoice"], {"billing.invoice"}, k=1)
+    0.0
+    >>> hit_at_k(["billing.tax", "billing.invoice"], {"billing.invoice"}, k=2)
+    1.0
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
+    if not relevant:
+        raise ValueError("relevant is empty: leave unlabelled requirements out")
+    return 1.0 if any(module in relevant for module in ranking[:k]) else 0.0
+
+
+def strict_at_k(ranking: Sequence[str], relevant: Collection[str], k: int) -> float:
+    """
+    Score one answer: did all relevant modules make the first *k* places?
+
+    >>> strict_at_k(["a", "b", "c"], {"a", "c"}, k=2)
+    0.0
+    """
+    return 1.0 if all(module in ranking[:k] for module in relevant) else 0.0
+
+
+def reciprocal_rank(ranking: Sequence[str], relevant: Collection[str]) -> float:
+    """
+    1 / place of the first relevant module; 0 when none is ranked.
+
+    >>> reciprocal_rank(["a", "b"], {"b"})
+    0.5
+    """
+    return next((1.0 / place for place, module in enumerate(ranking, start=1) if module in relevant), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """
+    Means over held-out requirements, from 0 to 1, with the 95 % interval of hit@1 and hit@3.
+    """
+
+    n: int
+    hit1: float
+    hit3: float
+    hit5: float
+    mrr: float
+    strict3: float
+    hit1_interval: tuple[float, float]
+    hit3_interval: tuple[float, float]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "n": self.n,
+            "hit@1": self.hit1,
+            "hit@3": self.hit3,
+            "hit@5": self.hit5,
+            "mrr": self.mrr,
+            "strict@3": self.strict3,
+            "hit@1_95": list(self.hit1_interval),
+            "hit@3_95": list(self.hit3_interval),
+        }
+
+
+def score(rankings: Sequence[Sequence[str]], relevant: Sequence[Collection[str]]) -> Score:
+    """
+    Average all measures over the rows; all zero when there is no row.
+    """
+    if not rankings:
+        return Score(0, 0.0, 0.0, 0.0, 0.0, 0.0, (0.0, 0.0), (0.0, 0.0))
+    pairs = list(zip(rankings, relevant, strict=True))
+    hits = {k: [hit_at_k(ranking, truth, k) for ranking, truth in pairs] for k in (1, 3, 5)}
+    return Score(
+        n=len(pairs),
+        hit1=_mean(hits[1]),
+        hit3=_mean(hits[3]),
+        hit5=_mean(hits[5]),
+        mrr=_mean([reciprocal_rank(ranking, truth) for ranking, truth in pairs]),
+        strict3=_mean([strict_at_k(ranking, truth, 3) for ranking, truth in pairs]),
+        hit1_interval=bootstrap_interval(hits[1]),
+        hit3_interval=bootstrap_interval(hits[3]),
+    )
+
+
+def bootstrap_interval(values: Sequence[float], *, draws: int = 2_000, seed: int = 0) -> tuple[float, float]:
+    """
+    95 % percentile interval of the mean, rows drawn with replacement.
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    picks = np.random.default_rng(seed).integers(0, len(sample), size=(draws, len(sample)))
+    low, high = np.percentile(sample[picks].mean(axis=1), [2.5, 97.5])
+    return round(float(low), 4), round(float(high), 4)
+
+
+def mcnemar(first: Sequence[float], second: Sequence[float]) -> float:
+    """
+    Two-sided exact McNemar p-value for two systems' hits on the same rows; 1.0 when they never differ.
+
+    >>> round(mcnemar([1, 1, 1, 1, 1, 1, 0], [0, 0, 0, 0, 0, 0, 0]), 4)
+    0.0312
+    """
+    wins = sum(1 for a, b in zip(first, second, strict=True) if a > b)
+    losses = sum(1 for a, b in zip(first, second, strict=True) if a < b)
+    total, few = wins + losses, min(wins, losses)
+    if total == 0:
+        return 1.0
+    tail = sum(math.comb(total, i) for i in range(few + 1)) / 2.0**total
+    return min(1.0, 2.0 * tail)
+
+
+def expected_calibration_error(confidences: Sequence[float], correct: Sequence[float], *, bins: int = 15) -> float:
+    """
+    ECE over equal-mass bins: mean gap between confidence and accuracy, weighted by the rows in each bin.
+
+    Source:
+        Guo et al. 2017, with equal-mass instead of equal-width bins.
+    """
+    if not confidences:
+        return 0.0
+    order = np.argsort(np.asarray(confidences), kind="stable")
+    gap = 0.0
+    for part in np.array_split(order, min(bins, len(order))):
+        gap += len(part) * abs(float(np.mean([confidences[i] - correct[i] for i in part])))
+    return round(gap / len(order), 4)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return round(sum(values) / len(values), 4)

@@ -1,0 +1,321 @@
+"""
+One training run: a repository in, a verified release out, or nothing at all.
+
+    signpost train --repo REPO            # the whole history, hours for a 4B model
+    make demo                             # the small variant, minutes on two CPU cores
+
+The steps: index, read history, make the dataset, train the adapter, merge, verify, encode the module rows, fit the
+fusion on dev, measure on test, then build the deployed index at the newest commit. The release folder is built
+beside its place and renamed into it, so that a killed run leaves none.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from graph.values import Catalog, write_atomically
+from inference.fusion import Fusion
+from inference.labelled import LabelledText, known_only, load_labelled, save_labelled
+from inference.language_model import LanguageModel
+from inference.prompt import place_prompt, prompt_hash
+from inference.ranker import Ranker
+from inference.release import ReleaseError, ReleaseInfo, hash_file, read_release, write_release_info
+from inference.rows import ModuleRows
+from inference.shortlist import Shortlist
+from training.backends import choose_backend, open_backend
+from training.config import TrainingConfig
+from training.corpus import Corpus, Report, read_corpus, stage_of
+from training.dataset import Dataset, build_dataset
+from training.evaluate import scorecard
+from training.fitting import fit_ranker, shortlist_texts
+from training.merge import MergeReport, save_merged, verify_merged
+from training.mix import training_rows
+from training.rows import card_rows
+from training.sft import TrainingLog, train_adapter
+from training.verdict import Verdict, compare
+
+log = logging.getLogger("signpost.training")
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedRelease:
+    """
+    Args:
+        id: The release's id and folder name.
+        folder: Where it lies, complete and verified.
+        scorecard: Measured on held-out rows, as deployed.
+        verdict: Whether it may replace the release that serves.
+    """
+
+    id: str
+    folder: Path
+    dataset_hash: str
+    graph_commit: str
+    scorecard: dict[str, Any]
+    verdict: Verdict
+
+
+def train_release(
+    *,
+    location: Path | str,
+    name: str,
+    home: Path,
+    base_model: Path,
+    config: TrainingConfig,
+    corrections: Path | None = None,
+    previous: Path | None = None,
+    report: Report = lambda stage, done, total, detail: None,
+    now: datetime | None = None,
+) -> TrainedRelease:
+    """
+    Train, verify and measure one release.
+
+    Args:
+        location: A git repository or a plain folder.
+        name: The repository's name in prompts and release ids.
+        home: Where caches, datasets and releases are kept.
+        base_model: Folder of the base model.
+        config: Hyper-parameters and limits.
+        corrections: JSONL of confirmed feedback (`inference.labelled`), or None.
+        previous: Folder of the release that serves, to be compared on the same held-out rows.
+        report: Receives progress.
+        now: The clock; the release is named after it.
+
+    Raises:
+        graph.values.RepositoryError, training.sft.TrainingError, training.merge.MergeError: with nothing left behind.
+    """
+    now = now or datetime.now(UTC)
+    corpus = read_corpus(location, name=name, home=home, report=report)
+    feedback = load_labelled(corrections) if corrections is not None else ()
+    dataset = build_dataset(
+        corpus.past_catalog,
+        corpus.past_history,
+        known_only(feedback, corpus.past_catalog.module_ids),
+        config,
+        progress=stage_of(report, "dataset"),
+    )
+    dataset.save(home / "datasets")
+    catalog = corpus.past_catalog.without_symbols(dataset.held_out_symbols())
+    release_id = f"{name}-{now:%Y%m%d-%H%M%S}"
+    with _building(home / "releases", release_id) as folder:
+        trained, merge = _train_and_merge(dataset, catalog, base_model, folder, config, report)
+        model = LanguageModel.load(folder / "model")
+        memory: dict[str, Floats] = {}
+        ranker, dev, test = fit_ranker(release_id, model, catalog, dataset, config=config, report=report, memory=memory)
+        card = scorecard(
+            ranker,
+            dev,
+            test,
+            train=dataset.split("train"),
+            closed_book_rows=config.closed_book_rows,
+            progress=stage_of(report, "evaluate"),
+        )
+        card |= {"held_out": dataset.held_out, "merge": merge.to_json(), "dataset": dataset.counts()}
+        verdict = _judge(card, previous, dataset, catalog, feedback=feedback, config=config, report=report)
+        card["verdict"] = {"promote": verdict.promote, "reason": verdict.reason}
+        deployed = _deployed_rows(ranker, corpus.catalog, memory=memory, report=report)
+        past = _everything_known(dataset, corpus, feedback)
+        shortlist = Shortlist.fit(corpus.catalog, past)
+        _write_parts(folder, corpus.catalog, past, shortlist, deployed, ranker.fusion, card)
+        write_release_info(
+            folder,
+            ReleaseInfo(
+                id=release_id,
+                repository=name,
+                location=str(location),
+                graph_commit=corpus.catalog.commit,
+                evaluated_commit=corpus.past_catalog.commit,
+                catalog_fingerprint=corpus.catalog.fingerprint,
+                dataset_hash=dataset.hash,
+                base_model={"name": base_model.name, "weights": _weights_hash(base_model)},
+                prompt_hash=prompt_hash(model.tokenizer),
+                created_at=now.isoformat(timespec="seconds"),
+                versions=_versions(),
+                training={**config.to_json(), "backend": choose_backend(), **_log_json(trained)},
+            ),
+        )
+    return TrainedRelease(
+        release_id, home / "releases" / release_id, dataset.hash, corpus.catalog.commit, card, verdict
+    )
+
+
+def _train_and_merge(
+    dataset: Dataset, catalog: Catalog, base_model: Path, folder: Path, config: TrainingConfig, report: Report
+) -> tuple[TrainingLog, MergeReport]:
+    model, tokenizer = open_backend(choose_backend(), base_model, config)
+    rows = training_rows(tokenizer, dataset, catalog, config)
+    untrained = LanguageModel(model.eval(), tokenizer)
+    start = card_rows(untrained, catalog, memory={}, progress=stage_of(report, "module cards, untrained"))
+    model.train()
+    trained = train_adapter(model, tokenizer, rows, start=start, config=config, progress=stage_of(report, "fine-tune"))
+    golden = _golden_prompts(tokenizer, dataset, catalog, config.golden_prompts)
+    report("merge", 0, 1, "16-bit weights")
+    logits = save_merged(model, tokenizer, target=folder / "model", adapter=folder / "adapter", golden=golden)
+    del model
+    report("merge", 1, 1, "16-bit weights")
+    merged = LanguageModel.load(folder / "model")
+    return trained, verify_merged(merged, logits, golden, progress=stage_of(report, "verify"))
+
+
+def _golden_prompts(tokenizer: Any, dataset: Dataset, catalog: Catalog, count: int) -> list[str]:
+    texts = [example.requirement for example in (*dataset.split("dev"), *dataset.split("train"))][:count]
+    return [place_prompt(tokenizer, repository=catalog.repository, requirement=text) for text in texts]
+
+
+def _judge(
+    card: dict[str, Any],
+    previous: Path | None,
+    dataset: Dataset,
+    catalog: Catalog,
+    *,
+    feedback: Sequence[LabelledText],
+    config: TrainingConfig,
+    report: Report,
+) -> Verdict:
+    """
+    Compare with the release that serves: its language model and the feedback it knew, on this run's held-out rows.
+    """
+    candidate = {"hit@1": card.pop("system_hits"), "hit@3": card.pop("system_hits3")}
+    if previous is None:
+        return compare(candidate, None)
+    try:
+        info = read_release(previous)
+    except ReleaseError as error:
+        log.warning("the release that serves cannot be compared: %s", error)
+        return Verdict(True, f"the release that serves is damaged ({error})")
+    newer = {row.id for row in feedback if row.date > info.created_at}
+    past = [row for row in shortlist_texts(dataset) if row.id not in newer]
+    model = LanguageModel.load(previous / "model")
+    ranker, dev, test = fit_ranker(info.id, model, catalog, dataset, config=config, report=report, memory={}, past=past)
+    old = scorecard(ranker, dev, test, train=dataset.split("train"), closed_book_rows=0)
+    return compare(candidate, {"hit@1": old["system_hits"], "hit@3": old["system_hits3"]})
+
+
+def _deployed_rows(ranker: Ranker, catalog: Catalog, *, memory: dict[str, Floats], report: Report) -> ModuleRows:
+    """
+    Carry the module rows over to the newest catalog: cards encoded again where the catalog differs, learned rows by id.
+    """
+    if catalog.fingerprint == ranker.catalog.fingerprint:
+        return ranker.rows
+    cards = card_rows(ranker.model, catalog, memory=memory, progress=stage_of(report, "module cards as of now")).cards
+    place = {module: i for i, module in enumerate(ranker.catalog.module_ids)}
+    size = cards.shape[1]
+    learned = np.zeros((len(catalog.modules), size), dtype=np.float32)
+    bias, known = np.zeros(len(learned), dtype=np.float32), np.zeros(len(learned), dtype=np.float32)
+    for row, module in enumerate(catalog.module_ids):
+        if module in place:
+            at = place[module]
+            learned[row], bias[row], known[row] = (
+                ranker.rows.learned[at],
+                ranker.rows.bias[at],
+                ranker.rows.known[at],
+            )
+    return replace(ranker.rows, cards=cards, learned=learned, bias=bias, known=known)
+
+
+def _everything_known(dataset: Dataset, corpus: Corpus, feedback: Sequence[LabelledText]) -> tuple[LabelledText, ...]:
+    """
+    What the deployed shortlist may know: the whole history up to now, or all texts from the graph, and the feedback.
+    """
+    ids = corpus.catalog.module_ids
+    if dataset.held_out == "history":
+        past = [LabelledText(row.id, row.text, row.modules, "history", row.date) for row in corpus.history]
+    else:
+        past = [example.labelled for example in dataset.examples if example.origin != "feedback"]
+    return known_only([*past, *feedback], ids)
+
+
+def _write_parts(
+    folder: Path,
+    catalog: Catalog,
+    past: Sequence[LabelledText],
+    shortlist: Shortlist,
+    rows: ModuleRows,
+    fusion: Fusion,
+    card: dict[str, Any],
+) -> None:
+    catalog.save(folder / "catalog.json")
+    save_labelled(folder / "past.jsonl", past)
+    if shortlist.classifier is not None:
+        shortlist.classifier.save(folder)
+    rows.save(folder / "rows.safetensors")
+    write_atomically(folder / "fusion.json", json.dumps(fusion.to_json(), indent=2).encode())
+    write_atomically(folder / "scorecard.json", json.dumps(card, indent=2).encode())
+
+
+@contextmanager
+def _building(root: Path, release_id: str) -> Iterator[Path]:
+    """
+    Give a folder to build in; it takes its place when everything is written, and vanishes when anything fails.
+    """
+    for left in root.glob(".building-*"):  # what a killed run left behind
+        if not _alive(int(left.name.rsplit("-", 1)[-1])):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = root / f".building-{release_id}-{os.getpid()}"
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+        folder.rename(root / release_id)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()
+
+
+def _weights_hash(base_model: Path) -> str:
+    weights = base_model / "model.safetensors"
+    return hash_file(weights if weights.is_file() else base_model / "model.safetensors.index.json")
+
+
+def _versions() -> dict[str, str]:
+    names = (
+        "signpost",
+        "torch",
+        "transformers",
+        "peft",
+        "tokenizers",
+        "safetensors",
+        "scikit-learn",
+        "bm25s",
+    )
+    versions = {"python": platform.python_version(), "platform": platform.platform()}
+    for name in names:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "not installed as a distribution"
+    return versions
+
+
+def _log_json(trained: TrainingLog) -> dict[str, Any]:
+    return {
+        "steps": trained.steps,
+        "tokens": trained.tokens,
+        "seconds": round(trained.seconds, 1),
+        "stopped_by_time": trained.stopped_by_time,
+        "losses": [list(row) for row in trained.losses],
+    }
