@@ -1,0 +1,1 @@
+"""Connections: settings, SQL tables and queries, queues, jobs, schedule and the resident model process."""

@@ -1,0 +1,170 @@
+"""
+Votes on answers, and the rules by which they become training data.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from worker.rows import insert_new, row
+from worker.tables import Answer, Question, Vote, new_id
+
+Review = Literal["open", "confirmed", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackRow:
+    """One confirmed correction: *person* says that the requirement *text* belongs to *module*."""
+
+    question_id: str
+    text: str
+    module: str
+    person: str
+    value: int
+    answered_at: datetime
+    voted_at: datetime
+
+
+def cast_vote(
+    session: Session,
+    *,
+    answer_id: str,
+    person: str,
+    value: int,
+    now: datetime,
+    module: str | None = None,
+    comment: str | None = None,
+) -> Vote:
+    """
+    Store what *person* says about an answer; the last word counts.
+
+    A vote that changes is open for review again. A 👍 or 👎 without a module withdraws the
+    correction that the person gave before.
+
+    Args:
+        value: +1 or -1.
+        module: The id of the right module, when the person named one.
+
+    Raises:
+        ValueError: *value* is something else.
+    """
+    if value not in (1, -1):
+        raise ValueError(f"a vote is +1 or -1, got {value}")
+    words = {"value": value, "module": module, "comment": comment}
+    keys = {"id": new_id(), "answer_id": answer_id, "person": person, "reviewed": "open"}
+    made = insert_new(session, Vote, {**keys, **words, "created_at": now, "updated_at": now})
+    mine = select(Vote).where(Vote.answer_id == answer_id, Vote.person == person)
+    vote = session.scalars(mine.execution_options(populate_existing=True)).one()
+    if not made and (vote.value, vote.module, vote.comment) != (value, module, comment):
+        if (vote.value, vote.module) != (value, module):
+            vote.reviewed, vote.reviewed_by = "open", None
+        vote.value, vote.module, vote.comment, vote.updated_at = value, module, comment, now
+        session.flush()
+    return vote
+
+
+def withdraw_vote(session: Session, *, answer_id: str, person: str, value: int) -> bool:
+    """
+    Take back a vote, if *person*'s word is still this *value*.
+
+    Who removes an old 👍 after a 👎 keeps the 👎.
+
+    Returns:
+        Whether a vote went.
+    """
+    mine = delete(Vote).where(Vote.answer_id == answer_id, Vote.person == person, Vote.value == value)
+    return session.execute(mine.returning(Vote.id)).one_or_none() is not None
+
+
+def votes(session: Session, answer_id: str) -> Sequence[Vote]:
+    """
+    All votes on one answer, first one first.
+    """
+    return session.scalars(select(Vote).where(Vote.answer_id == answer_id).order_by(Vote.created_at, Vote.id)).all()
+
+
+def votes_to_review(session: Session, *, limit: int = 100) -> list[tuple[Vote, Question]]:
+    """
+    Corrections that nobody has reviewed yet, oldest first, with what was asked.
+    """
+    waiting = (
+        select(Vote, Question)
+        .join(Answer, Answer.id == Vote.answer_id)
+        .join(Question, Question.id == Answer.question_id)
+        .where(Vote.module.is_not(None), Vote.reviewed == "open")
+        .order_by(Vote.updated_at, Vote.id)
+        .limit(limit)
+    )
+    return [(vote, asked) for vote, asked in session.execute(waiting)]
+
+
+def review_vote(session: Session, vote_id: str, *, reviewed: Review, reviewer: str, now: datetime) -> Vote:
+    """
+    Say whether a correction is true.
+
+    Raises:
+        UnknownRowError: there is no such vote.
+        ValueError: *reviewed* is not a known word.
+    """
+    if reviewed not in ("open", "confirmed", "rejected"):
+        raise ValueError(f"a review is open, confirmed or rejected, got {reviewed!r}")
+    vote = row(session, Vote, vote_id)
+    vote.reviewed, vote.reviewed_by, vote.updated_at = reviewed, reviewer, now
+    session.flush()
+    return vote
+
+
+def confirmed_feedback(session: Session, repository_id: str) -> list[FeedbackRow]:
+    """
+    The votes that may become training labels, oldest question first.
+
+    Only votes that name a module say where a requirement belongs; a bare 👍 or 👎 does not.
+    Of those:
+
+    - a confirmed one counts;
+    - a rejected one never does;
+    - open ones count when at least two people name the same module for the same
+      normalised text and nobody names another one. Contradictions wait for a review.
+    """
+    asked = (
+        select(Question, Answer, Vote)
+        .join(Answer, Answer.question_id == Question.id)
+        .join(Vote, Vote.answer_id == Answer.id)
+        .where(Question.repository_id == repository_id, Vote.module.is_not(None), Vote.reviewed != "rejected")
+        .order_by(Question.created_at, Question.id, Vote.created_at, Vote.id)
+    )
+    groups: dict[str, list[tuple[FeedbackRow, bool]]] = defaultdict(list)
+    for question, answer, vote in session.execute(asked):
+        feedback = FeedbackRow(
+            question.id,
+            question.text,
+            vote.module or "",
+            vote.person,
+            vote.value,
+            answer.ranked_at,
+            vote.updated_at,
+        )
+        groups[normalised(question.text)].append((feedback, vote.reviewed == "confirmed"))
+    return [feedback for group in groups.values() for feedback in _countable(group)]
+
+
+def _countable(group: Sequence[tuple[FeedbackRow, bool]]) -> list[FeedbackRow]:
+    modules = {feedback.module for feedback, _ in group}
+    people = {feedback.person for feedback, _ in group}
+    agreed = len(modules) == 1 and len(people) >= 2
+    return [feedback for feedback, confirmed in group if confirmed or agreed]
+
+
+def normalised(text: str) -> str:
+    """
+    The form in which two askings of the same thing are equal.
+
+    >>> normalised("  Where do I change   VAT?? ")
+    'where do i change vat'
+    """
+    return " ".join(text.casefold().split()).rstrip(" ?!.…")

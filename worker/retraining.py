@@ -1,0 +1,194 @@
+"""
+From confirmed feedback to a release: what the training job does apart from its bookkeeping.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy.orm import Session
+
+from inference.labelled import LabelledText, save_labelled
+from worker import store
+from worker.settings import Settings
+
+
+class Verdict(Protocol):
+    """Whether a release may replace the active one."""
+
+    @property
+    def promote(self) -> bool: ...
+
+    @property
+    def reason(self) -> str: ...
+
+
+class TrainedRelease(Protocol):
+    """What a training returns; `training.run.TrainedRelease` is the one that serves."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def dataset_hash(self) -> str: ...
+
+    @property
+    def graph_commit(self) -> str: ...
+
+    @property
+    def scorecard(self) -> dict[str, Any]: ...
+
+    @property
+    def verdict(self) -> Verdict: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOrder:
+    """
+    Everything a training needs to know.
+
+    Args:
+        location: Where the repository is.
+        name: What it is called.
+        home: Where releases and caches go.
+        base_model: Hugging Face id or folder; None is the small default.
+        corrections: JSONL of confirmed corrections; None when there are none.
+        previous: Folder of the active release, with which the new one is compared.
+        preset: Name of a configuration in `training.config.PRESETS`.
+    """
+
+    location: Path
+    name: str
+    home: Path
+    base_model: str | None
+    corrections: Path | None
+    previous: Path | None
+    preset: str = "full"
+
+
+# Called with (stage, done, total, detail) while a training runs.
+Report = Callable[[str, int, int, str], None]
+Train = Callable[[TrainingOrder, Report], TrainedRelease]
+
+
+def train(order: TrainingOrder, report: Report) -> TrainedRelease:
+    """
+    Train in this process. PyTorch is imported here and nowhere before.
+    """
+    from training.base_model import ensure_base_model
+    from training.config import PRESETS
+    from training.run import train_release
+
+    models = order.home / "models"
+    base_model = ensure_base_model(order.base_model, models=models, report=report)
+    return train_release(
+        location=order.location,
+        name=order.name,
+        home=order.home,
+        base_model=base_model,
+        config=PRESETS[order.preset],
+        corrections=order.corrections,
+        previous=order.previous,
+        report=report,
+    )
+
+
+def make_order(session: Session, settings: Settings, training_id: str) -> TrainingOrder:
+    """
+    Write the confirmed feedback of a training's repository down, and say what to train.
+    """
+    training = store.training(session, training_id)
+    repository = store.repository(session, training.repository_id)
+    active = store.active_release(session, repository.id)
+    feedback = store.confirmed_feedback(session, repository.id)
+    return TrainingOrder(
+        location=Path(repository.location),
+        name=repository.name,
+        home=settings.home,
+        base_model=settings.base_model,
+        corrections=write_corrections(settings.home / "corrections" / f"{training_id}.jsonl", feedback),
+        previous=Path(active.folder) if active else None,
+        preset=training.preset,
+    )
+
+
+def write_corrections(path: Path, rows: Sequence[store.FeedbackRow]) -> Path | None:
+    """
+    Write the labels that the feedback gives, one per requirement; None when there are none.
+
+    The same requirement asked twice is one label; where people named several modules the
+    one named most comes first.
+    """
+    asked: dict[str, list[store.FeedbackRow]] = defaultdict(list)
+    for row in rows:
+        asked[store.normalised(row.text)].append(row)
+    if not asked:
+        return None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_labelled(path, [_label(group) for group in asked.values()])
+    return path
+
+
+def _label(group: Sequence[store.FeedbackRow]) -> LabelledText:
+    named = Counter(row.module for row in group)
+    modules = tuple(sorted(named, key=lambda module: (-named[module], module)))
+    latest = max(row.voted_at for row in group).isoformat(timespec="seconds")
+    return LabelledText(group[0].question_id, group[0].text, modules, "feedback", latest)
+
+
+def register(session: Session, training_id: str, made: TrainedRelease, *, now: datetime) -> str:
+    """
+    Put a finished training's release into SQL, and make it the active one if the gate says so.
+
+    Returns:
+        The state of the training: `done`, or `refused` with the release kept for inspection.
+    """
+    store.add_release(
+        session,
+        release_id=made.id,
+        repository_id=store.training(session, training_id).repository_id,
+        folder=str(made.folder),
+        dataset_hash=made.dataset_hash,
+        graph_commit=made.graph_commit,
+        scorecard=made.scorecard,
+        verdict=made.verdict.reason,
+        state="candidate" if made.verdict.promote else "refused",
+        now=now,
+    )
+    if made.verdict.promote:
+        store.promote_release(session, made.id, now)
+    state = "done" if made.verdict.promote else "refused"
+    store.update_training(session, training_id, now=now, state=state, release_id=made.id)
+    return state
+
+
+def due_trainings(session: Session, settings: Settings, now: datetime) -> list[tuple[str, str]]:
+    """
+    Repositories that should be trained again now, each with who or what asks for it.
+
+    A repository without an active release waits for its first training, which a person
+    starts. After that the schedule counts from the last training, whatever became of it,
+    so that one which fails is not repeated all day.
+    """
+    due = []
+    for repository in store.repositories(session):
+        active = store.active_release(session, repository.id)
+        if active is None:
+            continue
+        latest = store.latest_training(session, repository.id)
+        if latest is not None and latest.finished_at is None:
+            continue
+        last = max(active.created_at, latest.created_at) if latest else active.created_at
+        if settings.retrain_days and now - last >= timedelta(days=settings.retrain_days):
+            due.append((repository.id, "schedule"))
+        elif settings.retrain_feedback:
+            waiting = sum(row.voted_at > last for row in store.confirmed_feedback(session, repository.id))
+            if waiting >= settings.retrain_feedback:
+                due.append((repository.id, "feedback"))
+    return due
