@@ -1,0 +1,3 @@
+"""
+Slack, the dashboard and the `signpost` command: everything people touch.
+"""

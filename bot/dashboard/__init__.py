@@ -1,0 +1,3 @@
+"""
+The browser surface for leads: how good the answers are, where they fail, which corrections are true.
+"""

@@ -1,0 +1,169 @@
+"""
+What people see in a terminal: progress, the table of figures, an answer.
+"""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+BAR = 20
+WORDS = ((0.8, "very likely"), (0.6, "likely"), (0.35, "perhaps"), (0.0, "a guess"))
+_EVERY_SECONDS = 15.0
+
+
+class Bars:
+    """
+    One progress bar a stage, with the time that remains; plain lines where there is no terminal.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            SpinnerColumn(finished_text="[green]✓"),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            TextColumn("[dim]{task.fields[detail]}"),
+            console=console,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._began: dict[str, float] = {}
+        self._spoke: dict[str, float] = {}
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._console.is_terminal:
+            self._progress.stop()
+
+    def __call__(self, stage: str, done: int, total: int, detail: str = "") -> None:
+        """
+        Show that *done* of *total* units of *stage* are over.
+        """
+        if self._console.is_terminal:
+            self._draw(stage, done, total, detail)
+        else:
+            self._say(stage, done, total, detail)
+
+    def _draw(self, stage: str, done: int, total: int, detail: str) -> None:
+        if stage not in self._tasks:
+            for task in self._tasks.values():  # an earlier stage is over, whatever it reported last
+                self._progress.update(task, completed=self._progress.tasks[task].total)
+            self._tasks[stage] = self._progress.add_task(stage, total=max(total, 1), detail="")
+        self._progress.update(self._tasks[stage], completed=done, total=max(total, 1), detail=escape(detail))
+
+    def _say(self, stage: str, done: int, total: int, detail: str) -> None:
+        now = time.monotonic()
+        began = self._began.setdefault(stage, now)
+        finished = total > 0 and done >= total
+        last = self._spoke.get(stage)
+        if last == float("inf") or (last is not None and not finished and now - last < _EVERY_SECONDS):
+            return
+        self._spoke[stage] = float("inf") if finished else now
+        passed = now - began
+        left = f", {passed / done * (total - done):.0f} s left" if done and not finished else ""
+        share = f"{100 * done // total:3d} %" if total else "     "
+        self._console.print(
+            f"  {share}  {stage}: {passed:.0f} s{left}  {detail}".rstrip(), markup=False, highlight=False
+        )
+
+
+def confidence_words(confidence: float) -> str:
+    """
+    Say a calibrated probability in words.
+
+    >>> confidence_words(0.9), confidence_words(0.1)
+    ('very likely', 'a guess')
+    """
+    return next(word for least, word in WORDS if confidence >= least)
+
+
+def show_answer(console: Console, question: str, answer: dict[str, Any], *, shown: int = 3) -> None:
+    """
+    Print one answer: the JSON form that `signpost ask --json` prints, for people.
+    """
+    lines = []
+    if not answer["sure"]:
+        lines.append("[yellow]Not sure.[/yellow] These are the likeliest places:\n")
+    for rank, module in enumerate(answer["modules"][:shown], start=1):
+        filled = round(module["confidence"] * BAR)
+        bar = f"[cyan]{'█' * filled}[/cyan][dim]{'░' * (BAR - filled)}[/dim]"
+        lines.append(
+            f"[bold]{rank}. {escape(module['id'])}[/bold]  {bar} {module['confidence']:4.0%} "
+            f"[dim]{confidence_words(module['confidence'])}[/dim]"
+        )
+        told = (module["why"], ", ".join(module["files"]))
+        lines += [f"   [dim]{escape(text)}[/dim]" for text in told if text]
+    if answer["reasoning"]:
+        lines.append(f"\n{escape(answer['reasoning'])}")
+    commit = (answer["graph_commit"] or "")[:12]
+    lines.append(
+        f"\n[dim]release {escape(answer['release'] or '?')} · code at {escape(commit)} · {answer['rank_ms']} ms[/dim]"
+    )
+    console.print(
+        Panel("\n".join(lines), title=f"[bold]{escape(question[:90])}[/bold]", title_align="left", expand=False)
+    )
+
+
+def show_scorecard(console: Console, card: dict[str, Any]) -> None:
+    """
+    Print how a release and its baselines did on held-out requirements.
+    """
+    rows = card["rows"]
+    kind = {"history": "newest past requirements", "graph": "texts made from the code, symbols held out"}[
+        card["held_out"]
+    ]
+    table = Table(title=f"Held-out requirements: {kind} (test rows: {rows['test']})", title_justify="left")
+    for heading in ("ranker", "n", "hit@1", "95 %", "hit@3", "hit@5", "MRR", "no-name hit@1 / @3"):
+        table.add_column(heading, justify="left" if heading == "ranker" else "right")
+    for name, slices in card["rankers"].items():
+        score, bare = slices["all"], slices["no_name"]
+        if not score["n"]:
+            continue
+        low, high = score["hit@1_95"]
+        table.add_row(
+            f"[bold]{name}[/bold]" if name == "system" else name,
+            str(score["n"]),
+            f"{score['hit@1']:.3f}",
+            f"{low:.2f}-{high:.2f}",
+            f"{score['hit@3']:.3f}",
+            f"{score['hit@5']:.3f}",
+            f"{score['mrr']:.3f}",
+            f"{bare['hit@1']:.3f} / {bare['hit@3']:.3f}" if bare["n"] else "-",
+        )
+    console.print(table)
+    sure = card["precision_when_sure"]
+    console.print(
+        f"Calibration error {card['ece']:.3f}. Sure of {card['coverage']:.0%} of the answers"
+        + (f", right in {sure:.0%} of those." if sure is not None else ".")
+        + f" System against shortlist alone: p = {card['mcnemar_system_vs_shortlist']:.2f} (McNemar, hit@1).",
+        highlight=False,
+    )
+    merge = card["merge"]
+    console.print(
+        f"Merged = adapter on {merge['prompts']} prompts: top-1 {merge['top1_agreement']:.1%}, logits within "
+        f"{merge['max_logit_difference']:.3f}; the adapter moved them by up to {merge['difference_from_base']:.1f}.",
+        highlight=False,
+    )

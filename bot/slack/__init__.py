@@ -1,0 +1,3 @@
+"""
+Signpost in Slack: events in, one message per question out.
+"""

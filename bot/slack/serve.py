@@ -1,0 +1,175 @@
+"""
+`signpost slack`: the process that stands between Slack and the queue.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from redis import Redis
+from redis.exceptions import RedisError
+from slack_bolt import App
+
+from bot.slack.app import build_app
+from bot.slack.client import UNCLEAR, SlackSetupError, make_client
+from bot.slack.delivery import Delivery
+from bot.slack.socket_mode import SocketLink
+from bot.slack.web import WebServer, build_web
+from worker.database import Sessions
+from worker.queues import queue_position
+from worker.settings import Settings
+
+log = logging.getLogger("signpost.slack")
+
+DEFAULT_HTTP_PORT = 3000
+
+_RETRY_SECONDS = 5.0
+
+_Result = TypeVar("_Result")
+
+
+class _Part(Protocol):
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def is_running(self) -> bool: ...
+
+
+def serve_slack(
+    settings: Settings,
+    *,
+    sessions: Sessions,
+    connection: Redis,
+    http_port: int | None = None,
+    http_host: str = "127.0.0.1",
+    health_port: int | None = None,
+    stop: threading.Event | None = None,
+    on_ready: Callable[[int | None], None] = lambda _: None,
+) -> None:
+    """
+    Take questions from Slack and deliver answers until *stop* is set, or a signal to end arrives.
+
+    Slack that cannot be reached is waited for: after a power cut the machine is often
+    back before its network.
+
+    Args:
+        http_port: Take events over HTTP at this port; left out, `settings.slack_mode` decides.
+        http_host: The address to listen on. A proxy with a certificate belongs in front of it.
+        health_port: In Socket Mode, serve `/healthz` at this port; over HTTP it is served anyway.
+        on_ready: Called once events can arrive, with the port of the HTTP server if there is one.
+
+    Raises:
+        SlackSetupError: something has to be set up first; the message says what.
+    """
+    stop = stop or threading.Event()
+    if http_port is None and settings.slack_mode == "http":
+        http_port = DEFAULT_HTTP_PORT
+    _check(settings, over_http=http_port is not None)
+    with _only_one(settings.home), _ended_by_signals(stop), contextlib.ExitStack() as running:
+        delivery = Delivery(
+            sessions=sessions,
+            client=make_client(settings),
+            waiting=lambda question_id: _waiting(connection, question_id),
+        )
+        app = _once_reachable(stop, lambda: build_app(settings, sessions, connection, on_question=delivery.wake))
+        if app is None:
+            return
+        running.callback(app.listener_runner.listener_executor.shutdown)
+        parts: dict[str, _Part] = {"delivery": delivery}
+        if http_port is None:
+            parts["events"] = SocketLink(app, app_token=settings.slack_app_token or "")
+        server = _web_server(settings, app, parts, host=http_host, port=http_port, health_port=health_port)
+        for part in (*parts.values(), *([server] if server else [])):
+            running.callback(part.stop)
+            if not _once_reachable(stop, lambda part=part: part.start() or True):  # type: ignore[misc]
+                return
+        log.info("Slack: taking events over %s", "Socket Mode" if http_port is None else "HTTP")
+        on_ready(server.port if server else None)
+        stop.wait()
+
+
+def _check(settings: Settings, *, over_http: bool) -> None:
+    """The app token is checked here, the rest where it is used: this one would be noticed last."""
+    if not over_http and not settings.slack_app_token:
+        raise SlackSetupError(
+            "SIGNPOST_SLACK_APP_TOKEN is not set: create an app-level token (xapp-…) with the scope "
+            "connections:write, see docs/slack.md"
+        )
+
+
+def _web_server(
+    settings: Settings,
+    app: App,
+    parts: Mapping[str, _Part],
+    *,
+    host: str,
+    port: int | None,
+    health_port: int | None,
+) -> WebServer | None:
+    def health() -> dict[str, bool]:
+        return {name: part.is_running() for name, part in parts.items()}
+
+    if port is not None:
+        web = build_web(health, app=app, signing_secret=settings.slack_signing_secret or "")
+        return WebServer(web, host=host, port=port)
+    if health_port is not None:
+        return WebServer(build_web(health), host=host, port=health_port)
+    return None
+
+
+def _once_reachable(stop: threading.Event, action: Callable[[], _Result]) -> _Result | None:
+    """The result of *action*, tried until Slack can be reached; None when *stop* comes first."""
+    while not stop.is_set():
+        try:
+            return action()
+        except UNCLEAR as error:
+            log.warning("Slack cannot be reached (%s); trying again in %.0f s", type(error).__name__, _RETRY_SECONDS)
+            stop.wait(_RETRY_SECONDS)
+    return None
+
+
+def _waiting(connection: Redis, question_id: str) -> int | None:
+    try:
+        return queue_position(connection, question_id)
+    except RedisError:
+        return None
+
+
+@contextlib.contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    """
+    One such process per home: two would both post a placeholder for a question.
+
+    The lock is the system's, so that it goes with its process, however that ends.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "slack.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SlackSetupError(
+                f"another `signpost slack` runs with the home {home}: end it first, or use another SIGNPOST_HOME"
+            ) from error
+        yield
+
+
+@contextlib.contextmanager
+def _ended_by_signals(stop: threading.Event) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,131 @@
+"""
+What Slack sends: events and clicks as its documentation shows them, signed as Slack signs.
+"""
+
+import hmac
+import itertools
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+
+from tests.fakes import FakeSlack
+
+_numbers = itertools.count(1)
+
+
+def wait_until(happened: Callable[[], object], *, seconds: float = 10.0) -> bool:
+    """
+    Whether *happened* became true in time.
+    """
+    end = time.monotonic() + seconds
+    while not happened():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def event(inner: dict[str, Any], *, event_id: str = "", **outer: Any) -> dict[str, Any]:
+    """
+    One delivery of the Events API; every one has its own id unless told otherwise.
+    """
+    return {
+        "token": "verification-token",
+        "team_id": FakeSlack.team,
+        "api_app_id": "A0APP",
+        "type": "event_callback",
+        "event_id": event_id or f"Ev{next(_numbers):08d}",
+        "event_time": int(time.time()),
+        "is_ext_shared_channel": False,
+        "authorizations": [{"team_id": FakeSlack.team, "user_id": FakeSlack.bot_user, "is_bot": True}],
+        "event": inner,
+        **outer,
+    }
+
+
+def mention(text: str, ts: str, *, channel: str = "C0ROADS", user: str = "U0ANA", **inner: Any) -> dict[str, Any]:
+    return {
+        "type": "app_mention",
+        "user": user,
+        "text": text,
+        "ts": ts,
+        "channel": channel,
+        "event_ts": ts,
+        **inner,
+    }
+
+
+def direct(text: str, ts: str, *, channel: str = "D0ANA", user: str = "U0ANA", **inner: Any) -> dict[str, Any]:
+    message = {"type": "message", "channel_type": "im", "user": user, "text": text, "ts": ts}
+    return {**message, "channel": channel, "event_ts": ts, **inner}
+
+
+def reaction(kind: str, name: str, ts: str, *, channel: str = "C0ROADS", user: str = "U0BEN") -> dict[str, Any]:
+    item = {"type": "message", "channel": channel, "ts": ts}
+    return {"type": kind, "user": user, "reaction": name, "item": item, "item_user": FakeSlack.bot_user}
+
+
+def click(
+    value: str, message_ts: str, *, user: str = "U0BEN", channel: str = "C0ROADS", team: str = FakeSlack.team
+) -> dict[str, Any]:
+    """
+    A click on one of the two vote buttons.
+    """
+    action = {"type": "feedback_buttons", "action_id": "signpost_vote", "block_id": "b1", "value": value}
+    return {
+        "type": "block_actions",
+        "user": {"id": user, "username": user.lower(), "team_id": team},
+        "api_app_id": "A0APP",
+        "team": {"id": FakeSlack.team, "domain": "roads"},
+        "container": {
+            "type": "message",
+            "message_ts": message_ts,
+            "channel_id": channel,
+            "is_ephemeral": False,
+        },
+        "channel": {"id": channel, "name": "roads"},
+        "message": {"ts": message_ts, "thread_ts": message_ts},
+        "actions": [{**action, "action_ts": str(time.time())}],
+        "trigger_id": "1.2.3",
+        "response_url": "http://127.0.0.1:9/response",
+    }
+
+
+class Sender:
+    """
+    Slack's side of HTTP mode: signed requests to one address.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+
+    def send_event(self, inner: dict[str, Any], **outer: Any) -> httpx.Response:
+        return self.post(json.dumps(event(inner, **outer)).encode(), content_type="application/json")
+
+    def send_click(self, payload: dict[str, Any]) -> httpx.Response:
+        return self.post(urlencode({"payload": json.dumps(payload)}).encode())
+
+    def post(
+        self,
+        body: bytes,
+        *,
+        content_type: str = "application/x-www-form-urlencoded",
+        secret: str = FakeSlack.signing_secret,
+        at: float | None = None,
+        path: str = "/slack/events",
+        **headers: str,
+    ) -> httpx.Response:
+        timestamp = str(int(time.time() if at is None else at))
+        digest = hmac.new(secret.encode(), b"v0:" + timestamp.encode() + b":" + body, "sha256").hexdigest()
+        signed = {
+            "x-slack-request-timestamp": timestamp,
+            "x-slack-signature": f"v0={digest}",
+            "content-type": content_type,
+        }
+        changed = {name.replace("_", "-"): value for name, value in headers.items()}
+        raw = {name: value.encode() for name, value in {**signed, **changed}.items()}
+        return httpx.post(f"{self.url}{path}", content=body, headers=raw, timeout=20)

@@ -1,0 +1,109 @@
+"""
+The manifest: what Slack's published schema asks for, and nothing that our code does not use.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+
+# The parts of Slack's manifest schema (version 2) that ours touches: the keys it allows where
+# it allows no others, and its limits.
+ALLOWED = {
+    "": {"_metadata", "display_information", "features", "oauth_config", "settings"},
+    "display_information": {"name", "description", "long_description", "background_color"},
+    "features": {"app_home", "bot_user", "agent_view"},
+    "features.app_home": {"home_tab_enabled", "messages_tab_enabled", "messages_tab_read_only_enabled"},
+    "features.bot_user": {"display_name", "always_online"},
+    "features.agent_view": {"agent_description", "suggested_prompts", "actions"},
+    "oauth_config": {"scopes"},
+    "oauth_config.scopes": {"bot"},
+    "settings": {
+        "event_subscriptions",
+        "interactivity",
+        "org_deploy_enabled",
+        "socket_mode_enabled",
+        "token_rotation_enabled",
+    },
+    "settings.event_subscriptions": {"bot_events"},
+    "settings.interactivity": {"is_enabled"},
+}
+
+# Which scope makes each event and each call of ours possible.
+NEEDED = {
+    "app_mention": {"app_mentions:read"},
+    "message.im": {"im:history"},
+    "reaction_added": {"reactions:read"},
+    "reaction_removed": {"reactions:read"},
+    "app_home_opened": set(),
+    "app_uninstalled": set(),
+    "tokens_revoked": set(),
+    "chat_postMessage": {"chat:write"},
+    "chat_postEphemeral": {"chat:write"},
+    "chat_update": {"chat:write"},
+    "reactions_add": {"reactions:write"},
+    "reactions_remove": {"reactions:write"},
+    "conversations_replies": {"channels:history", "groups:history", "im:history", "mpim:history"},
+    "views_publish": set(),
+    "agent_view": {"assistant:write"},
+}
+
+
+@pytest.fixture(scope="module")
+def manifest() -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load((ROOT / "deploy/slack-manifest.yaml").read_text(encoding="utf-8"))
+    return read
+
+
+def test_it_has_the_keys_that_slack_knows(manifest: dict[str, Any]) -> None:
+    for path, allowed in ALLOWED.items():
+        part: Any = manifest
+        for key in filter(None, path.split(".")):
+            part = part[key]
+        assert set(part) <= allowed, path
+
+
+def test_it_keeps_slacks_limits(manifest: dict[str, Any]) -> None:
+    shown, features = manifest["display_information"], manifest["features"]
+
+    assert 1 <= len(shown["name"]) <= 35
+    assert 1 <= len(shown["description"]) <= 140
+    assert 175 <= len(shown["long_description"]) <= 4000
+    assert re.fullmatch("#[0-9a-fA-F]{6}", shown["background_color"])
+    assert len(features["bot_user"]["display_name"]) <= 80
+    assert len(features["agent_view"]["agent_description"]) <= 300
+    assert len(features["agent_view"]["suggested_prompts"]) <= 4
+    assert all(set(prompt) == {"title", "message"} for prompt in features["agent_view"]["suggested_prompts"])
+
+
+def test_socket_mode_is_the_default(manifest: dict[str, Any]) -> None:
+    assert manifest["settings"]["socket_mode_enabled"] is True
+    assert manifest["settings"]["interactivity"]["is_enabled"] is True
+    assert "assistant_view" not in manifest["features"]
+
+
+def test_its_scopes_are_what_our_events_and_calls_need_and_no_more(manifest: dict[str, Any]) -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "bot/slack").glob("*.py"))
+    calls = set(re.findall(r"[Cc]lient\.((?:chat|reactions|conversations|views|users|assistant)_\w+)", code))
+    used = {*manifest["settings"]["event_subscriptions"]["bot_events"], *calls, "agent_view"}
+
+    assert used == set(NEEDED)
+    assert set(manifest["oauth_config"]["scopes"]["bot"]) == set().union(*NEEDED.values())
+
+
+def test_every_subscribed_event_has_a_listener_of_its_own(manifest: dict[str, Any]) -> None:
+    code = (ROOT / "bot/slack/app.py").read_text(encoding="utf-8")
+    listeners = set(re.findall(r'app\.event\("(\w+)"', code))
+
+    assert {name.partition(".")[0] for name in manifest["settings"]["event_subscriptions"]["bot_events"]} == listeners
+
+
+def test_the_documentation_gives_a_reason_for_every_scope_and_event(manifest: dict[str, Any]) -> None:
+    page = (ROOT / "docs/slack.md").read_text(encoding="utf-8")
+    named = [*manifest["oauth_config"]["scopes"]["bot"], *manifest["settings"]["event_subscriptions"]["bot_events"]]
+
+    assert [name for name in named if not re.search(rf"^\|[^|]*`{re.escape(name)}`", page, re.MULTILINE)] == []
