@@ -34,6 +34,7 @@ from worker.settings import Settings
 from worker.tables import Answer, Release, Repository, Vote
 
 PATIENCE = 240.0
+pytestmark = pytest.mark.timeout(600)
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def _train(stack: Stack, repository: Repository, stages: list[str]) -> Release:
     with Children(stack.settings, module="tests.small_worker") as children:
-        children.spawn(TRAINING)
+        children.spawn(TRAINING, urgent=True)
         training = stacks.train(
             stack,
             repository,
@@ -272,7 +273,7 @@ def test_a_confirmed_correction_is_trained_on_while_answers_flow_and_the_worker_
     assert _signpost(world, "feedback", "confirm", listed[0]).returncode == 0
 
     with Children(world.stack.settings, module="tests.small_worker") as children:
-        children.spawn(TRAINING)
+        children.spawn(TRAINING, urgent=True)
         assert _signpost(world, "retrain", "--no-wait").returncode == 0
         assert wait_until(lambda: living_workers(world.stack.connection, TRAINING), seconds=60)
         assert _ask(world, "Wrong receipt when two people edit at once").release_id == world.release.id
@@ -316,7 +317,7 @@ def test_a_training_that_is_killed_leaves_no_release_and_is_begun_again(world: W
         training, _ = store.add_training(session, repository_id=repository.id, requested_by="test")
     enqueue_training(world.stack.connection, training.id)
     with Children(world.stack.settings, module="tests.small_worker") as children:
-        children.spawn(TRAINING)
+        children.spawn(TRAINING, urgent=True)
         assert wait_until(lambda: _stage(world, training.id) == "fine-tune", seconds=120)
         os.kill(children.pid(TRAINING), signal.SIGKILL)
         time.sleep(0.1)

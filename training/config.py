@@ -74,7 +74,7 @@ def demo_config() -> TrainingConfig:
     A run that fits into a first visit: at most six minutes of training on two busy CPU cores.
     """
     return TrainingConfig(
-        token_budget=85_000,
+        token_budget=105_000,
         epochs=1,
         max_seconds=300.0,
         max_graph_examples=1_600,
