@@ -88,20 +88,25 @@ def ask(
     """
     Ask where a requirement belongs.
     """
+    import json
+
+    from rich.console import Console
+
     from bot import stack
-    from bot.demo import print_json
+    from bot.asking import answering, ask_with_bar
     from bot.screen import show_answer
 
     known = settings()
+    bars = Console(stderr=True, quiet=not sys.stderr.isatty())
     with stack.open_stack(known) as open_stack:
         with open_stack.sessions() as session:
             repository = stack.find_repository(session, known, repo)
-        with stack.worker_for(open_stack, stack.ANSWERS):
-            _, answer = stack.ask(open_stack, repository, requirement, timeout=timeout)
+        with answering(open_stack, bars):
+            answer = ask_with_bar(open_stack, repository, requirement, bars, timeout=timeout)
     if answer.error:
         raise stack.CommandError(answer.error)
     if as_json:
-        print_json(stack.answer_json(answer))
+        typer.echo(json.dumps(stack.answer_json(answer), indent=2, ensure_ascii=False))
     else:
         show_answer(console(), requirement, stack.answer_json(answer))
 

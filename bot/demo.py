@@ -9,14 +9,14 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import time
 from pathlib import Path
 
 from rich.console import Console
 
+from bot.asking import answering, ask_with_bar
 from bot.screen import Bars, show_answer, show_scorecard
-from bot.stack import Stack, add_repository, answer_json, ask, open_stack, train, worker_for
+from bot.stack import Stack, add_repository, answer_json, open_stack, train, worker_for
 from worker import store
 from worker.settings import Settings
 from worker.tables import Release, Repository
@@ -46,11 +46,24 @@ def run_demo(settings: Settings, *, repository: Path | None, question: str | Non
             release = _first_release(stack, row, console)
         else:
             console.print(f"{row.name}: release {release.id} is trained already; asking it.", highlight=False)
-        with worker_for(stack, "answers"):
+            _say_if_moved(location, release, console)
+        with answering(stack, console):
             if question is not None:
                 _answer(stack, row, question, console)
             else:
                 _talk(stack, row, console)
+
+
+def _say_if_moved(location: Path, release: Release, console: Console) -> None:
+    from graph.snapshot import open_snapshot
+
+    with open_snapshot(location) as snapshot:
+        if snapshot.commit != release.graph_commit:
+            console.print(
+                f"The code is at {snapshot.commit[:12]} by now, the release knows {release.graph_commit[:12]}: "
+                "`signpost retrain` brings it up to date.",
+                highlight=False,
+            )
 
 
 def default_code_base() -> Path:
@@ -89,8 +102,7 @@ def _first_release(stack: Stack, repository: Repository, console: Console) -> Re
 
 
 def _answer(stack: Stack, repository: Repository, question: str, console: Console) -> None:
-    with console.status("ranking …"):
-        _, answer = ask(stack, repository, question, timeout=ANSWER_SECONDS)
+    answer = ask_with_bar(stack, repository, question, console, timeout=ANSWER_SECONDS)
     if answer.error:
         console.print(f"[red]{answer.error}[/red]", highlight=False)
     else:
@@ -108,10 +120,3 @@ def _talk(stack: Stack, repository: Repository, console: Console) -> None:
         if not question:
             return
         _answer(stack, repository, question, console)
-
-
-def print_json(value: object) -> None:
-    """
-    Print JSON for programs: one object, nothing else on standard output.
-    """
-    print(json.dumps(value, indent=2, ensure_ascii=False))  # noqa: T201

@@ -4,19 +4,23 @@ What people see in a terminal: progress, the table of figures, an answer.
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     SpinnerColumn,
     TaskID,
+    TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -38,7 +42,7 @@ class Bars:
             SpinnerColumn(finished_text="[green]✓"),
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
-            MofNCompleteColumn(),
+            TaskProgressColumn(),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             TextColumn("[dim]{task.fields[detail]}"),
             console=console,
@@ -46,6 +50,7 @@ class Bars:
         self._tasks: dict[str, TaskID] = {}
         self._began: dict[str, float] = {}
         self._spoke: dict[str, float] = {}
+        self._open = ""
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -57,6 +62,8 @@ class Bars:
     ) -> None:
         if self._console.is_terminal:
             self._progress.stop()
+        elif error is None:
+            self._close()
 
     def __call__(self, stage: str, done: int, total: int, detail: str = "") -> None:
         """
@@ -74,20 +81,57 @@ class Bars:
             self._tasks[stage] = self._progress.add_task(stage, total=max(total, 1), detail="")
         self._progress.update(self._tasks[stage], completed=done, total=max(total, 1), detail=escape(detail))
 
+    def _close(self) -> None:
+        """
+        Say that the stage under way is over, though its last report did not reach us.
+        """
+        if self._open and self._spoke[self._open] != float("inf"):
+            self._spoke[self._open] = float("inf")
+            passed = time.monotonic() - self._began[self._open]
+            self._console.print(f"  100 %  {self._open}: {passed:.0f} s", markup=False, highlight=False)
+
     def _say(self, stage: str, done: int, total: int, detail: str) -> None:
         now = time.monotonic()
-        began = self._began.setdefault(stage, now)
+        if stage != self._open:
+            self._close()
+            self._open, self._began[stage], self._spoke[stage] = stage, now, now
         finished = total > 0 and done >= total
-        last = self._spoke.get(stage)
-        if last == float("inf") or (last is not None and not finished and now - last < _EVERY_SECONDS):
+        if self._spoke[stage] == float("inf") or (not finished and now - self._spoke[stage] < _EVERY_SECONDS):
             return
         self._spoke[stage] = float("inf") if finished else now
-        passed = now - began
+        passed = now - self._began[stage]
         left = f", {passed / done * (total - done):.0f} s left" if done and not finished else ""
         share = f"{100 * done // total:3d} %" if total else "     "
         self._console.print(
             f"  {share}  {stage}: {passed:.0f} s{left}  {detail}".rstrip(), markup=False, highlight=False
         )
+
+
+@contextmanager
+def expecting(bars: Bars, stage: str, seconds: float) -> Iterator[None]:
+    """
+    Show a bar for something that tells nothing of its progress, by the time it took before.
+
+    Args:
+        seconds: How long it usually takes; when it takes longer, the bar waits just before its end.
+    """
+    over = threading.Event()
+    total = max(1, round(seconds * 10))
+
+    def tick() -> None:
+        began = time.monotonic()
+        while not over.wait(0.2):
+            bars(stage, min(total - 1, round((time.monotonic() - began) * 10)), total)
+
+    ticking = threading.Thread(target=tick, daemon=True)
+    bars(stage, 0, total)
+    ticking.start()
+    try:
+        yield
+    finally:
+        over.set()
+        ticking.join()
+        bars(stage, total, total)
 
 
 def confidence_words(confidence: float) -> str:
@@ -127,6 +171,14 @@ def show_answer(console: Console, question: str, answer: dict[str, Any], *, show
     )
 
 
+def _point(share: float) -> str:
+    """
+    >>> _point(0.7817), _point(1.0)
+    ('.782', '1.00')
+    """
+    return f"{share:.3f}"[1:] if share < 0.9995 else "1.00"
+
+
 def show_scorecard(console: Console, card: dict[str, Any]) -> None:
     """
     Print how a release and its baselines did on held-out requirements.
@@ -135,24 +187,18 @@ def show_scorecard(console: Console, card: dict[str, Any]) -> None:
     kind = {"history": "newest past requirements", "graph": "texts made from the code, symbols held out"}[
         card["held_out"]
     ]
-    table = Table(title=f"Held-out requirements: {kind} (test rows: {rows['test']})", title_justify="left")
-    for heading in ("ranker", "n", "hit@1", "95 %", "hit@3", "hit@5", "MRR", "no-name hit@1 / @3"):
-        table.add_column(heading, justify="left" if heading == "ranker" else "right")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("ranker", "n", "hit@1", "95 %", "hit@3", "hit@5", "MRR", "no name @1", "@3"):
+        table.add_column(heading, justify="left" if heading == "ranker" else "right", no_wrap=True)
     for name, slices in card["rankers"].items():
         score, bare = slices["all"], slices["no_name"]
-        if not score["n"]:
-            continue
-        low, high = score["hit@1_95"]
-        table.add_row(
-            f"[bold]{name}[/bold]" if name == "system" else name,
-            str(score["n"]),
-            f"{score['hit@1']:.3f}",
-            f"{low:.2f}-{high:.2f}",
-            f"{score['hit@3']:.3f}",
-            f"{score['hit@5']:.3f}",
-            f"{score['mrr']:.3f}",
-            f"{bare['hit@1']:.3f} / {bare['hit@3']:.3f}" if bare["n"] else "-",
-        )
+        if score["n"]:
+            low, high = score["hit@1_95"]
+            figures = [_point(score["hit@1"]), f"{_point(low)[:3]}-{_point(high)[:3]}"]
+            figures += [_point(score[key]) for key in ("hit@3", "hit@5", "mrr")]
+            figures += [_point(bare[key]) if bare["n"] else "-" for key in ("hit@1", "hit@3")]
+            table.add_row(f"[bold]{name}[/bold]" if name == "system" else name, str(score["n"]), *figures)
+    console.print(f"\n[bold]Held-out requirements[/bold]: {kind}; {rows['test']} test rows", highlight=False)
     console.print(table)
     sure = card["precision_when_sure"]
     console.print(

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from redis import Redis
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from worker import store
@@ -63,6 +65,8 @@ def worker_for(stack: Stack, kind: str, *, urgent: bool = False) -> Iterator[Non
     """
     Make sure that a worker of *kind* runs: one that is there, or a child of ours for as long as the block lasts.
 
+    The block begins when the worker takes jobs, its release in memory.
+
     Args:
         kind: "answers" or "training".
         urgent: Do not give way to other processes while training.
@@ -72,6 +76,9 @@ def worker_for(stack: Stack, kind: str, *, urgent: bool = False) -> Iterator[Non
         return
     with Children(stack.settings) as children:
         children.spawn(kind, urgent=urgent)
+        until = time.monotonic() + _START_SECONDS
+        while not living_workers(stack.connection, kind) and time.monotonic() < until:
+            time.sleep(0.1)
         yield
 
 
@@ -114,18 +121,31 @@ def add_repository(stack: Stack, location: Path, name: str | None) -> Repository
         return store.add_repository(session, name=chosen, location=str(place))
 
 
-def ask(stack: Stack, repository: Repository, text: str, *, timeout: float) -> tuple[str, Answer]:
+def ask(
+    stack: Stack,
+    repository: Repository,
+    text: str,
+    *,
+    timeout: float,
+    ranked: Callable[[Answer], None] = lambda answer: None,
+) -> Answer:
     """
     Send one question the way every question goes: SQL, queue, worker, SQL.
 
+    Args:
+        ranked: Called as soon as the ranking is there; the reasoning takes a few seconds more.
+
     Returns:
-        The question's id and its answer with reasoning.
+        The answer with reasoning.
 
     Raises:
         CommandError: no answer within *timeout* seconds; the question stays in the queue.
     """
     new = store.NewQuestion(repository_id=repository.id, text=text, asker="cli", source="cli")
     question = submit_question(stack.sessions, stack.connection, new)
+    answer = wait_for_answer(stack.sessions, question.id, timeout=timeout, until="ranked")
+    if answer is not None and answer.error is None:
+        ranked(answer)
     answer = wait_for_answer(stack.sessions, question.id, timeout=timeout, until="reasoned")
     if answer is None or (answer.reasoned_at is None and answer.error is None):
         raise CommandError(
@@ -134,7 +154,17 @@ def ask(stack: Stack, repository: Repository, text: str, *, timeout: float) -> t
         )
     with stack.sessions.begin() as session:
         store.mark_delivered(session, answer.id, answer.reasoned_at or answer.ranked_at)
-    return question.id, answer
+    return answer
+
+
+def usual_seconds(stack: Stack) -> float:
+    """
+    Seconds that recent answers took from ranking to the end of the reasoning.
+    """
+    recent = select(Answer.rank_ms + Answer.reason_ms).where(Answer.error.is_(None)).order_by(Answer.ranked_at.desc())
+    with stack.sessions() as session:
+        took = [int(value) for value in session.scalars(recent.limit(20))]
+    return median(took) / 1000 if took else 5.0
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:

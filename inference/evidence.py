@@ -87,9 +87,7 @@ class EvidenceIndex:
                 met = sorted(by_name | by_doc, key=lambda word: (-self._rarity[word], word))
                 scored.append((score / (1 + 0.1 * len(definition.names)), definition, met))
         scored.sort(key=lambda row: (-row[0], row[1].file, row[1].symbol.line))
-        return [
-            _symbol_evidence(definition, module, [spoken[word] for word in met[:3]]) for _, definition, met in scored
-        ]
+        return [_symbol_evidence(definition, module, [spoken[word] for word in met]) for _, definition, met in scored]
 
     def _relations(self, module: str, others: Sequence[str]) -> list[Evidence]:
         card = self._catalog.card(module)
@@ -107,7 +105,8 @@ class EvidenceIndex:
 
 def _symbol_evidence(definition: _Definition, module: str, met: Sequence[str]) -> Evidence:
     symbol = definition.symbol
-    quoted = ", ".join(f'"{word}"' for word in met)
+    whole = [word for word in met if not any(word != other and word in other for other in met)]
+    quoted = ", ".join(f'"{word}"' for word in whole[:3])
     text = f"{symbol.kind} {symbol.qualified} in {definition.file}:{symbol.line} meets {quoted}"
     return Evidence("symbol", text, module, symbol.qualified, definition.file, symbol.line)
 

@@ -120,9 +120,13 @@ class LanguageModel:
         return np.array(scores, dtype=np.float32)
 
     @torch.inference_mode()
-    def generate(self, prompt: str, *, max_new_tokens: int = 96) -> str:
+    def generate(self, prompt: str, *, max_new_tokens: int = 96, stop: str | None = None) -> str:
         """
         Return the greedy continuation of *prompt*, without special tokens.
+
+        Args:
+            max_new_tokens: Where it is cut off.
+            stop: Nothing is generated after this text; the text itself may be there.
         """
         ids = self._ids(prompt)
         output = self.model.generate(
@@ -132,6 +136,8 @@ class LanguageModel:
             do_sample=False,
             eos_token_id=self.end_token_id,
             pad_token_id=self.end_token_id,
+            stop_strings=[stop] if stop else None,
+            tokenizer=self.tokenizer if stop else None,
         )
         text: str = self.tokenizer.decode(
             output[0, ids.shape[1] :], skip_special_tokens=True, clean_up_tokenization_spaces=False

@@ -17,7 +17,7 @@ from inference.evidence import EvidenceIndex
 from inference.fusion import Fusion
 from inference.labelled import LabelledText, load_labelled
 from inference.language_model import LanguageModel
-from inference.prompt import explain_prompt, place_prompt, prompt_hash
+from inference.prompt import MODULE_LINE, explain_prompt, place_prompt, prompt_hash
 from inference.reasoning import Verifier, template_reasoning
 from inference.release import ReleaseError, ReleaseInfo, read_release
 from inference.rows import ModuleRows
@@ -156,7 +156,10 @@ class Ranker:
                 evidence=[item.text for item in evidence],
             )
             kept = self._verifier.keep_true(
-                self.model.generate(prompt), requirement=requirement, module=first, evidence=evidence
+                self.model.generate(prompt, stop=f"\n{MODULE_LINE}"),
+                requirement=requirement,
+                module=first,
+                evidence=evidence,
             )
             if kept:
                 return Reasoning(" ".join(kept), evidence, True)

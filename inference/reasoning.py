@@ -92,21 +92,25 @@ class Verifier:
 
         A sentence is dropped when it names code, a path, a line, a commit or a quotation that is neither in the
         catalog nor in the requirement or evidence; when it puts a symbol into a file that does not define it; when it
-        names another module than the evidence does; or when it names nothing at all.
+        names another module than the evidence does; or when it names nothing at all. Nothing is left of a text in
+        which no kept sentence names a piece of evidence.
         """
         body = text.split(f"\n{MODULE_LINE}")[0]
         told = " ".join([requirement, *(item.text for item in evidence)])
+        quotable = " ".join([requirement, *(item.text for item in evidence if item.kind == "past")])
         allowed = {module, *(item.name for item in evidence), *(item.file for item in evidence if item.file)}
         kept: list[str] = []
         for sentence in split_sentences(body):
-            if sentence not in kept and self._holds(sentence, told=told, allowed=allowed):
+            if sentence not in kept and self._holds(sentence, told=told, quotable=quotable, allowed=allowed):
                 kept.append(sentence)
+        if not any(_names_evidence(sentence, evidence) for sentence in kept[:MAX_SENTENCES]):
+            return ()  # true, perhaps, but it gives no reason
         return tuple(kept[:MAX_SENTENCES])
 
-    def _holds(self, sentence: str, *, told: str, allowed: set[str]) -> bool:
+    def _holds(self, sentence: str, *, told: str, quotable: str, allowed: set[str]) -> bool:
         unquoted = _QUOTED.sub(" ", sentence)
         quotations = [left or right for left, right in _QUOTED.findall(sentence)]
-        if any(_plain(quotation) not in _plain(told) for quotation in quotations):
+        if any(_plain(quotation) not in _plain(quotable) for quotation in quotations):
             return False
         if any(commit not in told for commit in _COMMIT.findall(unquoted)):
             return False
@@ -132,6 +136,18 @@ class Verifier:
     def _lines_hold(self, sentence: str, files: Sequence[str]) -> bool:
         numbers = [int(left or right) for left, right in _NUMBER.findall(sentence)]
         return all(any(number in self._lines[file] for file in files) for number in numbers)
+
+
+def _names_evidence(sentence: str, evidence: Sequence[Evidence]) -> bool:
+    """
+    Whether a sentence names a definition with its file, or a commit, that the evidence holds.
+    """
+    unquoted = _QUOTED.sub(" ", sentence)
+    named = set(re.findall(r"[\w./$-]*[\w$]", unquoted))
+    symbols = [item for item in evidence if item.kind == "symbol"]
+    return any(item.name in named and item.file in named for item in symbols) or any(
+        item.commit[:10] in named for item in evidence if item.commit
+    )
 
 
 def split_sentences(text: str) -> list[str]:

@@ -87,7 +87,7 @@ def answering(world: World) -> Iterator[Children]:
 
 
 def _ask(world: World, text: str) -> Answer:
-    return stacks.ask(world.stack, world.repository, text, timeout=PATIENCE)[1]
+    return stacks.ask(world.stack, world.repository, text, timeout=PATIENCE)
 
 
 def test_the_training_is_reported_stage_by_stage_and_ends_in_an_active_release(world: World) -> None:

@@ -84,5 +84,19 @@ def test_true_sentences_are_kept_in_order_without_repeats(
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "So it belongs in shipping.",
+        '"postage" is about "postage". So it belongs in shipping.',
+        '"function compute_postage in shop/shipping/postage.py" is close to it.',
+    ],
+)
+def test_a_text_that_names_no_evidence_gives_way_to_the_template(
+    shop_catalog: Catalog, evidence: tuple[Evidence, ...], text: str
+) -> None:
+    assert _kept(shop_catalog, evidence, text) == ()
+
+
 def test_without_evidence_the_template_admits_it() -> None:
     assert "No single definition" in template_reasoning("hello", "shipping", ())
