@@ -187,8 +187,8 @@ def show_scorecard(console: Console, card: dict[str, Any]) -> None:
     kind = {"history": "newest past requirements", "graph": "texts made from the code, symbols held out"}[
         card["held_out"]
     ]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("ranker", "n", "hit@1", "95 %", "hit@3", "hit@5", "MRR", "no name @1", "@3"):
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("ranker", "n", "hit@1", "95 %", "hit@3", "hit@5", "MRR", "bare@1", "bare@3"):
         table.add_column(heading, justify="left" if heading == "ranker" else "right", no_wrap=True)
     for name, slices in card["rankers"].items():
         score, bare = slices["all"], slices["no_name"]
@@ -200,6 +200,7 @@ def show_scorecard(console: Console, card: dict[str, Any]) -> None:
             table.add_row(f"[bold]{name}[/bold]" if name == "system" else name, str(score["n"]), *figures)
     console.print(f"\n[bold]Held-out requirements[/bold]: {kind}; {rows['test']} test rows", highlight=False)
     console.print(table)
+    console.print("bare: rows that name neither their module nor one of its touched files.\n", highlight=False)
     sure = card["precision_when_sure"]
     console.print(
         f"Calibration error {card['ece']:.3f}. Sure of {card['coverage']:.0%} of the answers"

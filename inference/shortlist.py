@@ -174,7 +174,7 @@ class Shortlist:
         scores = np.full(len(self._position), np.nan, dtype=np.float32)
         if self.classifier is not None:
             known = self._classifier_columns >= 0
-            scores[self._classifier_columns[known]] = self.classifier.log_probabilities(requirement)[known]
+            scores[self._classifier_columns[known]] = self.classifier.scores(requirement)[known]
         return neutral_where_unknown(scores)
 
     def _measure_popularity(self) -> Floats:

@@ -76,13 +76,13 @@ def demo_config() -> TrainingConfig:
     return TrainingConfig(
         token_budget=105_000,
         epochs=1,
-        max_seconds=300.0,
+        max_seconds=270.0,
         max_graph_examples=1_600,
         max_past=4_000,
-        max_encoded=1_500,
-        max_eval_rows=150,
-        closed_book_rows=40,
-        golden_prompts=40,
+        max_encoded=1_000,
+        max_eval_rows=120,
+        closed_book_rows=20,
+        golden_prompts=30,
     )
 
 

@@ -138,7 +138,7 @@ def train_adapter(
         model: From `open_backend`, in training mode.
         rows: Direct and chain-of-thought rows.
         start: Card rows, centre and scale of the untrained model: where the ranking objective begins.
-        progress: Called with (tokens done, tokens in all, loss line).
+        progress: Called with (done, total, loss line), in tokens; time counts when it is further, as for the schedule.
 
     Raises:
         TrainingError: no rows, or the loss became NaN.
@@ -179,7 +179,8 @@ def train_adapter(
         done += sum(len(row.ids) for row in batch)
         if step % 5 == 0:
             losses.append((step, round(told[0], 4), round(told[1], 4)))
-        progress(done, total, f"loss {told[0]:.2f}, ranking {told[1]:.2f}")
+        share = max(done / total, (time.monotonic() - started) / config.max_seconds)
+        progress(min(total, round(share * total)), total, f"loss {told[0]:.2f}, ranking {told[1]:.2f}")
     return TrainingLog(len(batches), done, time.monotonic() - started, tuple(losses), False)
 
 

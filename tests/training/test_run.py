@@ -1,0 +1,53 @@
+"""
+Whole runs on code bases that give little to learn from.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from graph.values import RepositoryError
+from inference.ranker import Ranker
+from tests.models import small_base_model
+from tests.small_worker import SMALL
+from training.run import TrainedRelease, train_release
+from training.sft import TrainingError
+
+TINY = replace(SMALL, token_budget=600, golden_prompts=2, closed_book_rows=1)
+
+
+def _train(folder: Path, home: Path) -> TrainedRelease:
+    return train_release(location=folder, name="small", home=home, base_model=small_base_model(), config=TINY)
+
+
+def _write(folder: Path, files: dict[str, str]) -> Path:
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    return folder
+
+
+def test_one_documented_function_makes_a_release_of_one_module(tmp_path: Path) -> None:
+    folder = _write(tmp_path / "code", {"tax.py": 'def vat(x):\n    """Computes the value added tax of a price."""\n'})
+    trained = _train(folder, tmp_path / "home")
+    ranking = Ranker.load(trained.folder).rank("where is tax added?")
+
+    assert len(ranking.modules) == 1
+    assert ranking.modules[0].confidence == 1.0
+    assert trained.scorecard["rows"]["test"] == 0
+
+
+def test_code_that_says_nothing_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    folder = _write(tmp_path / "code", {"a.py": "x = 1\n", "b.py": "y = 2\n"})
+
+    with pytest.raises(TrainingError, match="not one training row"):
+        _train(folder, tmp_path / "home")
+    assert list((tmp_path / "home" / "releases").iterdir()) == []
+
+
+def test_a_folder_without_source_is_refused(tmp_path: Path) -> None:
+    folder = _write(tmp_path / "code", {"picture.png": "\x00"})
+
+    with pytest.raises(RepositoryError, match="no source file"):
+        _train(folder, tmp_path / "home")
