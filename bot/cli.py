@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -40,15 +40,23 @@ def main() -> None:
     Run the command; what a person can act on becomes one sentence and exit status 1.
     """
     try:
-        app()
-    except KeyboardInterrupt:
+        status = app(standalone_mode=False)  # else Typer would end the process before we could say a word
+    except (KeyboardInterrupt, typer.Abort):
         print("\nStopped; nothing is left running.", file=sys.stderr)
         sys.exit(130)
     except Exception as problem:
+        if isinstance(problem, _USAGE):
+            problem.show()
+            sys.exit(problem.exit_code)
         if not _is_for_people(problem):
             raise
         print(f"signpost: {problem}", file=sys.stderr)
         sys.exit(1)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+# What Typer raises for a wrong option or argument; it exports no name for the common parent.
+_USAGE = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
 
 
 def _is_for_people(problem: Exception) -> bool:
