@@ -73,22 +73,19 @@ def show_bench(console: Console, results: dict[str, Any], details: dict[str, Any
 
     for name, rankers in results.items():
         found = details["sets"][name]
-        table = Table(title=f"{details['name']}: {name}", title_justify="left")
-        for heading in ("ranker", "n", "hit@1", "95 %", "hit@3", "95 %", "hit@5", "MRR", "strict@3", "no-name @1 / @3"):
-            table.add_column(heading, justify="left" if heading == "ranker" else "right", no_wrap=heading == "ranker")
+        counts = next(iter(rankers.values()))
+        rows = f"{counts['all']['n']} rows, {counts['no_name']['n']} without a name; percent, with 95 % intervals"
+        table = Table(title=f"{details['name']}: {name} ({rows})", title_justify="left")
+        for heading in ("ranker", "hit@1", "hit@3", "@5", "MRR", "no-name @1", "@3"):
+            table.add_column(heading, justify="left" if heading == "ranker" else "right", no_wrap=True)
         for ranker, parts in rankers.items():
             whole, bare = parts["all"], parts["no_name"]
             table.add_row(
                 f"[bold]{ranker}[/bold]" if ranker == "system" else ranker,
-                str(whole["n"]),
-                f"{whole['hit@1']:.3f}",
-                "{:.2f}-{:.2f}".format(*whole["hit@1_95"]),
-                f"{whole['hit@3']:.3f}",
-                "{:.2f}-{:.2f}".format(*whole["hit@3_95"]),
-                f"{whole['hit@5']:.3f}",
-                f"{whole['mrr']:.3f}",
-                f"{whole['strict@3']:.3f}",
-                f"{bare['hit@1']:.3f} / {bare['hit@3']:.3f}" if bare["n"] else "-",
+                *(_with_interval(whole, measure) for measure in ("hit@1", "hit@3")),
+                f"{100 * whole['hit@5']:.1f}",
+                f"{100 * whole['mrr']:.1f}",
+                *(f"{100 * bare[measure]:.1f}" if bare["n"] else "-" for measure in ("hit@1", "hit@3")),
             )
         console.print(table)
         paired = ", ".join(f"{other} p = {values['hit@1']:.3g}" for other, values in found["paired"].items())
@@ -98,3 +95,8 @@ def show_bench(console: Console, results: dict[str, Any], details: dict[str, Any
             f"Features of one requirement: {latency['p50']} ms (p50), {latency['p95']} ms (p95).",
             highlight=False,
         )
+
+
+def _with_interval(score: dict[str, Any], measure: str) -> str:
+    low, high = score[f"{measure}_95"]
+    return f"{100 * score[measure]:.1f} ({100 * low:.0f}-{100 * high:.0f})"
