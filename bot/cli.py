@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from bot.benching import bench
 from bot.inspecting import dataset_app, graph_app
 from bot.managing import feedback_app, release_app
 from bot.shared import AsJson, Location, RepoName, console, settings
@@ -33,6 +34,7 @@ app.add_typer(release_app, name="release")
 app.add_typer(dataset_app, name="dataset")
 app.add_typer(graph_app, name="graph")
 app.add_typer(feedback_app, name="feedback")
+app.command()(bench)
 
 
 def main() -> None:
@@ -66,6 +68,7 @@ def _is_for_people(problem: Exception) -> bool:
     names = {
         "AddressInUseError",
         "BaseModelError",
+        "BenchError",
         "CommandError",
         "NoPreviousReleaseError",
         "ReleaseError",

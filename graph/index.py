@@ -8,6 +8,7 @@ import logging
 import posixpath
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from graph.cards import make_cards
 from graph.knowledge import Graph, build_graph, load_graph, save_graph
 from graph.languages.parser import ParseTimeoutError, parse_file
 from graph.languages.registry import language_of
-from graph.modules import SizedFile, assign_modules
+from graph.modules import ModuleFiles, SizedFile, assign_modules
 from graph.resolve import ImportResolver
 from graph.selection import LARGEST_FILE, reason_apart, reason_unreadable
 from graph.snapshot import Entry, Snapshot
@@ -57,7 +58,13 @@ class Index:
     apart: tuple[tuple[str, int], ...]
 
 
-def index_snapshot(snapshot: Snapshot, *, cache: Path | None = None, progress: Progress | None = None) -> Index:
+def index_snapshot(
+    snapshot: Snapshot,
+    *,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+    modules: Mapping[str, Sequence[str]] | None = None,
+) -> Index:
     """
     Parse a snapshot and build its catalog and graph. The same snapshot always gives the same index.
 
@@ -65,12 +72,16 @@ def index_snapshot(snapshot: Snapshot, *, cache: Path | None = None, progress: P
         snapshot: An open snapshot.
         cache: A folder for parse results, shared by any number of repositories; nothing is kept when None.
         progress: Told about each file.
+        modules: Module id → its files, for labels that were made with another module rule than ours: exactly these
+            modules and files are indexed, whatever the files look like. One that cannot be read counts by its path.
 
     Raises:
         RepositoryError: There is no source file in it.
     """
     apart: Counter[str] = Counter()
     candidates: list[Entry] = []
+    if modules is not None:
+        return _index_given(snapshot, modules, cache, progress)
     for entry in snapshot.files:
         reason = reason_apart(entry.path)
         if reason is None:
@@ -93,11 +104,46 @@ def index_snapshot(snapshot: Snapshot, *, cache: Path | None = None, progress: P
     return _assemble(snapshot, files, skipped, apart)
 
 
-def _assemble(snapshot: Snapshot, files: dict[str, ParsedFile], skipped: list[Skipped], apart: Counter[str]) -> Index:
+def _index_given(
+    snapshot: Snapshot, modules: Mapping[str, Sequence[str]], cache: Path | None, progress: Progress | None
+) -> Index:
+    wanted = {path for paths in modules.values() for path in paths}
+    files, skipped = _parse_all(snapshot, [entry for entry in snapshot.files if entry.path in wanted], cache, progress)
+    if not files:
+        raise RepositoryError(
+            f"{snapshot.location} has none of the {len(wanted)} files of the given modules at commit "
+            f"{snapshot.commit[:12]}: do the modules belong to another repository or commit?"
+        )
+    for path in sorted(wanted - set(files)):
+        files[path] = ParsedFile(path, "", language_of(path) or "text", 0, "", (), (), (), ())
+    given = [
+        ModuleFiles(id, _folder_of(id, paths), tuple(sorted(set(paths))))
+        for id, paths in sorted(modules.items())
+        if paths
+    ]
+    return _assemble(snapshot, files, skipped, Counter(), given)
+
+
+def _folder_of(id: str, paths: Sequence[str]) -> str:
+    """
+    Name the place a given module stands for: its only file, or the folder that holds all its files.
+    """
+    if len(paths) == 1:
+        return paths[0]
+    return posixpath.commonpath([posixpath.dirname(path) for path in paths]) or id
+
+
+def _assemble(
+    snapshot: Snapshot,
+    files: dict[str, ParsedFile],
+    skipped: list[Skipped],
+    apart: Counter[str],
+    given: Sequence[ModuleFiles] | None = None,
+) -> Index:
     package = _root_package(snapshot, files)
     sizes = {entry.path: entry.size for entry in snapshot.files}
-    sized = [SizedFile(path, sizes[path], file.language) for path, file in files.items()]
-    modules = assign_modules(sized, package=package)
+    sized = [SizedFile(path, sizes.get(path, 0), file.language) for path, file in files.items()]
+    modules = given if given is not None else assign_modules(sized, package=package)
     resolver = ImportResolver(list(files.values()), package=package, go_modules=_go_modules(snapshot))
     imports = {path: resolver.resolve(file) for path, file in files.items()}
     cards, file_cards = make_cards(modules, files, imports, _readmes(snapshot, {module.path for module in modules}))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from graph.values import write_atomically
@@ -23,6 +23,7 @@ class LabelledText:
         modules: Relevant modules, most touched first; never empty.
         origin: "history", "feedback" or "graph".
         date: ISO date, or "" when it has none.
+        files: Files the change touched, under their names at the indexed commit; empty where nobody knows.
     """
 
     id: str
@@ -30,6 +31,7 @@ class LabelledText:
     modules: tuple[str, ...]
     origin: str
     date: str = ""
+    files: tuple[str, ...] = ()
 
 
 def save_labelled(path: Path, rows: Iterable[LabelledText]) -> None:
@@ -46,7 +48,9 @@ def load_labelled(path: Path) -> tuple[LabelledText, ...]:
     """
     with path.open(encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
-    return tuple(LabelledText(**{**row, "modules": tuple(row["modules"])}) for row in rows)
+    return tuple(
+        LabelledText(**{**row, "modules": tuple(row["modules"]), "files": tuple(row.get("files", ()))}) for row in rows
+    )
 
 
 def known_only(rows: Sequence[LabelledText], module_ids: Iterable[str]) -> tuple[LabelledText, ...]:
@@ -55,8 +59,4 @@ def known_only(rows: Sequence[LabelledText], module_ids: Iterable[str]) -> tuple
     """
     known = frozenset(module_ids)
     kept = ((row, tuple(module for module in row.modules if module in known)) for row in rows)
-    return tuple(
-        LabelledText(id=row.id, text=row.text, modules=modules, origin=row.origin, date=row.date)
-        for row, modules in kept
-        if modules
-    )
+    return tuple(replace(row, modules=modules) for row, modules in kept if modules)

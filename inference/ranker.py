@@ -81,7 +81,9 @@ class Ranker:
             model=model,
             shortlist=load_shortlist(folder, catalog, past),
             rows=ModuleRows.load(folder / "rows.safetensors"),
-            fusion=Fusion.from_json(json.loads((folder / "fusion.json").read_text(encoding="utf-8"))),
+            fusion=Fusion.from_json(json.loads((folder / "fusion.json").read_text(encoding="utf-8"))).aligned(
+                ALL_FEATURES
+            ),
         )
 
     def features(self, requirement: str) -> Floats:

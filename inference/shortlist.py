@@ -3,17 +3,30 @@ The deterministic shortlist: how every module meets a requirement, without a gen
 
 Each feature is one column with one value a module, z-scored over the modules, so that a fusion can weigh them:
 
-    bm25          BM25 over one document a module: path, purpose, symbols, documentation, identifiers
-    bm25_file     the same over files, best three of a module
-    names         names of the module, its files and symbols that stand in the requirement, rare ones counting more
-    neighbours    BM25 of the modules it imports or is imported by
-    past          vote of the nearest past requirements
-    classifier    linear classifier on past requirements, neutral for modules that have none
-    popularity    how often it was the answer, recent ones counting more
+    bm25              BM25 over one document a module: path, purpose, symbols, documentation, identifiers
+    bm25_file         BM25 over files, best three of a module
+    title_file        the same, asked with the first line only
+    names             names of the module, its files and symbols that stand in the requirement, rare ones counting more
+    mentions          any identifier of the code that stands in the requirement, rare ones counting more
+    letters           character n-grams shared with the module's path and file names
+    past              vote of the nearest past requirements by words and character n-grams, recent ones counting more
+    code_and_past     BM25 over files, their code and what was asked of them together, best three
+    classifier        linear classifier on past requirements and, faintly, on the code
+    title_classifier  the same, asked with the first line only
+    together          what usually changes together with what the classifier favours
+    recent            how often it was the answer, last months counting most
+    popularity        how often it was ever the answer; without history, how many files it has
+
+and with a sentence encoder (`inference.meaning`), else zero:
+
+    meaning_module, meaning_file, meaning_centre, meaning_past, meaning_classifier
+
+What each is worth on real histories is in training/EXPERIMENTS.md.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -21,20 +34,39 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import bm25s
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
 
-from graph.values import Catalog, FileCard, ModuleCard
-from inference.classifier import TextClassifier, word_vectorizer
+from graph.values import Catalog, FileCard
+from inference.classifier import TextClassifier, character_vectorizer, label_shares, word_vectorizer
+from inference.embedding import VectorCache
 from inference.labelled import LabelledText
-from inference.text import terms, words
+from inference.meaning import MEANING_FEATURES, Meaning
+from inference.text import distinct, joined_terms, terms, title_of, words
 
 Floats = npt.NDArray[np.float32]
-FEATURES = ("bm25", "bm25_file", "names", "neighbours", "past", "classifier", "popularity")
+FEATURES = (
+    "bm25",
+    "bm25_file",
+    "title_file",
+    "names",
+    "mentions",
+    "letters",
+    "past",
+    "code_and_past",
+    "classifier",
+    "title_classifier",
+    "together",
+    "recent",
+    "popularity",
+    *MEANING_FEATURES,
+)
 NEAREST = 20
-HALF_LIFE_DAYS = 540.0
+RECENT_HALF_LIFE_YEARS = 0.4
+NEAREST_HALF_LIFE_YEARS = 2.0
+MOST_FILES_OF_A_REQUIREMENT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +89,53 @@ class PastIndex:
 
     def __init__(self, past: Sequence[LabelledText]) -> None:
         self.past = tuple(past)
-        self._vectorizer = word_vectorizer()
-        self._vectors: sparse.csr_matrix | None = None
+        self._words, self._characters = word_vectorizer(), character_vectorizer()
+        self._vectors: tuple[sparse.csr_matrix, sparse.csr_matrix] | None = None
         if past:
+            texts = [row.text for row in past]
             try:
-                self._vectors = self._vectorizer.fit_transform([row.text for row in past])
+                self._vectors = (self._words.fit_transform(texts), self._characters.fit_transform(texts))
             except ValueError:  # not one word in any text
                 self._vectors = None
 
     def nearest(self, requirement: str, *, limit: int = NEAREST) -> tuple[Neighbour, ...]:
         """
-        Give the past requirements nearest to *requirement*, best first, similarity above zero.
+        Give the past requirements nearest to *requirement* by their words, best first, similarity above zero.
         """
         if self._vectors is None:
             return ()
-        query = self._vectorizer.transform([requirement])
-        similarities = np.asarray((self._vectors @ query.T).todense(), dtype=np.float32)[:, 0]
-        ordered = np.lexsort((np.arange(len(similarities)), -np.round(similarities, 6)))[:limit]
+        similarities = _similarities(self._vectors[0], self._words, requirement)
+        ordered = _best(similarities, limit)
         return tuple(Neighbour(self.past[i], float(similarities[i])) for i in ordered if similarities[i] > 0)
+
+    def similarities(self, requirement: str) -> Floats:
+        """
+        Compare *requirement* with all past ones, by words and by character n-grams.  # (past,), 0 to 2
+        """
+        if self._vectors is None:
+            return np.zeros(len(self.past), dtype=np.float32)
+        found: Floats = _similarities(self._vectors[0], self._words, requirement) + _similarities(
+            self._vectors[1], self._characters, requirement
+        )
+        return found
+
+
+def _similarities(vectors: sparse.csr_matrix, vectorizer: TfidfVectorizer, requirement: str) -> Floats:
+    query = vectorizer.transform([requirement])
+    return np.asarray((vectors @ query.T).todense(), dtype=np.float32)[:, 0]
+
+
+def _best(scores: Floats, limit: int) -> list[int]:
+    """
+    Positions of the highest scores; ties (to six digits) in order of position.
+    """
+    rounded = np.round(scores, 6)
+    if limit < len(rounded):
+        least = np.partition(rounded, -limit)[-limit]
+        positions = np.flatnonzero(rounded >= least)
+    else:
+        positions = np.arange(len(rounded))
+    return [int(i) for i in positions[np.lexsort((positions, -rounded[positions]))][:limit]]
 
 
 class Shortlist:
@@ -85,53 +146,71 @@ class Shortlist:
         catalog: What can be ranked.
         past: Texts with known modules of this catalog, oldest first; may be empty.
         classifier: Fitted on (at most) *past*, or None without history.
+        meaning: The features of a sentence encoder; None goes without.
     """
 
-    def __init__(self, catalog: Catalog, past: Sequence[LabelledText], classifier: TextClassifier | None) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        past: Sequence[LabelledText],
+        classifier: TextClassifier | None,
+        meaning: Meaning | None = None,
+    ) -> None:
         self.catalog = catalog
         self.past = tuple(past)
         self.classifier = classifier
+        self.meaning = meaning
         self._position = {module: i for i, module in enumerate(catalog.module_ids)}
-        self._modules_bm25 = _Bm25([_module_terms(card, catalog) for card in catalog.modules])
-        self._files_bm25 = _Bm25([_file_terms(card) for card in catalog.files])
-        self._file_modules = np.array([self._position[card.module] for card in catalog.files], dtype=np.int64)
-        self._names = _name_index(catalog, self._position)
-        self._graph = _neighbour_matrix(catalog, self._position)
-        self._popularity = self._measure_popularity()
+        self._index_code()
+        self._index_past()
         self._nearest = PastIndex(past)
         if classifier is not None:
             self._classifier_columns = np.array([self._position.get(m, -1) for m in classifier.module_ids])
 
     @classmethod
-    def fit(cls, catalog: Catalog, past: Sequence[LabelledText]) -> Shortlist:
+    def fit(cls, catalog: Catalog, past: Sequence[LabelledText], *, vectors: VectorCache | None = None) -> Shortlist:
         """
         Build the indexes and fit the classifier on *past*.
+
+        Args:
+            vectors: A sentence encoder with its cache; None goes without its features.
         """
-        return cls(catalog, past, TextClassifier.fit(past) if past else None)
+        classifier = TextClassifier.fit(past, code=code_texts(catalog)) if past else None
+        return cls(catalog, past, classifier, Meaning.fit(catalog, past, vectors) if vectors is not None else None)
 
     def features(self, requirement: str) -> Floats:
         """
         Return all features, z-scored over the modules.  # (modules, len(FEATURES))
         """
-        asked = terms(requirement)
-        bm25 = self._modules_bm25.scores(asked)
-        columns = [
-            bm25,
-            self._file_scores(asked),
-            self._name_scores(requirement),
-            self._graph @ bm25,
-            self._past_scores(requirement),
-            self._classifier_scores(requirement),
-            self._popularity,
-        ]
-        return np.stack([z_scores(column) for column in columns], axis=1)
+        title = title_of(requirement)
+        asked = terms(requirement) + joined_terms(requirement)
+        classified = self._classifier_scores(requirement)
+        none = np.zeros(len(self._position), dtype=np.float32)
+        columns = {
+            "bm25": self._modules.scores(asked),
+            "bm25_file": self._best_three(self._files.scores(asked)),
+            "title_file": self._best_three(self._files.scores(terms(title) + joined_terms(title))),
+            "names": self._name_scores(requirement),
+            "mentions": self._mention_scores(requirement),
+            "letters": self._letters.scores(requirement),
+            "past": self._past_scores(requirement),
+            "code_and_past": self._best_three(self._code_and_past.scores(asked)),
+            "classifier": classified,
+            "title_classifier": self._classifier_scores(title) if title != requirement else classified,
+            "together": self._together @ z_scores(classified),
+            "recent": self._recent,
+            "popularity": self._popularity,
+        }
+        if self.meaning is not None:
+            columns |= self.meaning.scores(requirement)
+        return np.stack([z_scores(columns.get(name, none)) for name in FEATURES], axis=1)
 
     def best_files(self, requirement: str, module: str, *, limit: int = 3) -> tuple[str, ...]:
         """
         Name the files of *module* that meet the requirement best; empty when none meets it.
         """
-        scores = self._files_bm25.scores(terms(requirement))
-        inside = np.flatnonzero(self._file_modules == self._position[module])
+        scores = self._files.scores(terms(requirement))
+        inside = np.flatnonzero(self._owners == self._position[module])
         ordered = sorted(inside, key=lambda i: (-round(float(scores[i]), 4), self.catalog.files[i].path))
         return tuple(self.catalog.files[i].path for i in ordered[:limit] if scores[i] > 0)
 
@@ -141,18 +220,54 @@ class Shortlist:
         """
         return self._nearest.nearest(requirement, limit=limit)
 
-    def _file_scores(self, asked: list[str]) -> Floats:
-        scores = self._files_bm25.scores(asked)
-        best = np.zeros((len(self._position), 3), dtype=np.float32)
-        for position in np.argsort(-scores, kind="stable"):
-            if scores[position] <= 0:
-                break
-            row = best[self._file_modules[position]]
-            free = np.flatnonzero(row == 0)
-            if len(free):
-                row[free[0]] = scores[position]
-        weighted: Floats = best @ np.array([1.0, 0.3, 0.15], dtype=np.float32)
-        return weighted
+    def _index_code(self) -> None:
+        catalog, files = self.catalog, self.catalog.files
+        self._owners = np.array([self._position[card.module] for card in files], dtype=np.int64)
+        self._file_terms = [_file_terms(card) for card in files]
+        self._files = Bm25(self._file_terms)
+        whole = [terms(card.id) * 3 + terms(card.title) + terms(card.purpose) * 2 for card in catalog.modules]
+        for owner, found in zip(self._owners, self._file_terms, strict=True):
+            whole[owner] += found
+        self._modules = Bm25(whole)
+        self._names = _name_index(catalog, self._position)
+        self._mentions = _mention_index(catalog, self._position)
+        self._letters = Letters([" ".join((card.id, *map(_stem, card.files))) for card in catalog.modules])
+
+    def _index_past(self) -> None:
+        self._shares = label_shares(self.past, self.catalog.module_ids)
+        days = np.array([_day(row.date) for row in self.past])
+        years = (days.max(initial=0.0) - days) / 365.25
+        self._near_weights = (0.5 + 0.5 * 0.5 ** (years / NEAREST_HALF_LIFE_YEARS)).astype(np.float32)
+        recent = (0.5 ** (years / RECENT_HALF_LIFE_YEARS)).astype(np.float32)
+        self._recent = np.log1p(recent @ self._shares).astype(np.float32)
+        counts = self._shares.sum(axis=0) if self.past else np.bincount(self._owners, minlength=len(self._position))
+        self._popularity = np.log1p(counts).astype(np.float32)
+        both = self._shares.T @ (self._shares > 0)
+        np.fill_diagonal(both, 0.0)
+        self._together: Floats = (both / np.maximum(both.sum(axis=1, keepdims=True), 1e-6)).astype(np.float32)
+        asked: list[list[str]] = [[] for _ in self.catalog.files]
+        place = {card.path: i for i, card in enumerate(self.catalog.files)}
+        for row in self.past:
+            if len(row.files) <= MOST_FILES_OF_A_REQUIREMENT:
+                found = terms(row.text)
+                for path in row.files:
+                    if path in place:
+                        asked[place[path]] += found
+        self._code_and_past = Bm25([code + said for code, said in zip(self._file_terms, asked, strict=True)], b=0.5)
+
+    def _best_three(self, scores: Floats) -> Floats:
+        """
+        Gather scores of files into scores of modules: the best counts, the next two a little.
+        """
+        order = np.lexsort((-scores, self._owners))
+        owners = self._owners[order]
+        starts = np.flatnonzero(np.r_[True, owners[1:] != owners[:-1]]) if len(owners) else np.zeros(0, dtype=np.int64)
+        place = np.arange(len(owners)) - np.repeat(starts, np.diff(np.r_[starts, len(owners)]))
+        gathered = np.zeros(len(self._position), dtype=np.float32)
+        for rank, weight in enumerate((1.0, 0.3, 0.15)):
+            picked = order[place == rank]
+            gathered[self._owners[picked]] += np.float32(weight) * scores[picked]
+        return gathered
 
     def _name_scores(self, requirement: str) -> Floats:
         scores = np.zeros(len(self._position), dtype=np.float32)
@@ -162,13 +277,22 @@ class Shortlist:
                 scores[position] += weight
         return scores
 
-    def _past_scores(self, requirement: str) -> Floats:
+    def _mention_scores(self, requirement: str) -> Floats:
         scores = np.zeros(len(self._position), dtype=np.float32)
-        for neighbour in self.nearest(requirement):
-            for module in neighbour.row.modules:
-                if module in self._position:
-                    scores[self._position[module]] += neighbour.similarity**2 / len(neighbour.row.modules)
+        found = {match.strip(".-") for match in re.findall(r"[\w.-]{3,}", requirement.lower())}
+        for name in sorted(found | set(re.findall(r"\w{3,}", requirement.lower()))):
+            bearers = self._mentions.get(name, ())
+            if len(bearers):
+                scores[bearers] += math.log(1 + len(scores) / len(bearers))
         return scores
+
+    def _past_scores(self, requirement: str) -> Floats:
+        if not self.past:
+            return np.zeros(len(self._position), dtype=np.float32)
+        similarities = self._nearest.similarities(requirement) * self._near_weights
+        near = _best(similarities, NEAREST)
+        votes: Floats = np.maximum(similarities[near], 0.0) ** 3 @ self._shares[near]
+        return votes
 
     def _classifier_scores(self, requirement: str) -> Floats:
         scores = np.full(len(self._position), np.nan, dtype=np.float32)
@@ -176,18 +300,6 @@ class Shortlist:
             known = self._classifier_columns >= 0
             scores[self._classifier_columns[known]] = self.classifier.scores(requirement)[known]
         return neutral_where_unknown(scores)
-
-    def _measure_popularity(self) -> Floats:
-        counts = np.zeros(len(self._position), dtype=np.float64)
-        dates = [_day(row.date) for row in self.past]
-        newest = max(dates, default=0.0)
-        for row, day in zip(self.past, dates, strict=True):
-            for module in row.modules:
-                if module in self._position:
-                    counts[self._position[module]] += 0.5 ** ((newest - day) / HALF_LIFE_DAYS)
-        if not self.past:  # without history, large modules are a little likelier
-            counts = np.array([len(card.files) for card in self.catalog.modules], dtype=np.float64)
-        return np.log1p(counts).astype(np.float32)
 
 
 def z_scores(values: Floats) -> Floats:
@@ -209,36 +321,105 @@ def neutral_where_unknown(scores: Floats) -> Floats:
     return np.where(known, scores, scores[known].mean() if known.any() else 0.0).astype(np.float32)
 
 
-class _Bm25:
+class Bm25:
     """
-    BM25 (Lucene's variant) over lists of terms; bm25s does the arithmetic.
+    BM25 (Lucene's variant) over lists of terms, as one sparse matrix: a query is a sum of columns.
+
+    Args:
+        documents: Terms of each document, repeats kept.
+        k1: How soon repetition stops to count.
+        b: How much long documents are held back.
     """
 
-    def __init__(self, documents: list[list[str]]) -> None:
+    def __init__(self, documents: Sequence[Sequence[str]], *, k1: float = 1.2, b: float = 0.6) -> None:
         self._size = len(documents)
-        self._index = bm25s.BM25(method="lucene", k1=1.2, b=0.6) if any(documents) else None
-        if self._index is not None:
-            self._index.index(documents, show_progress=False)
+        counts = [Counter(document) for document in documents]
+        spread = Counter(term for counted in counts for term in counted)
+        self._columns = {term: column for column, term in enumerate(spread)}
+        self._rarity = {term: math.log(1 + (self._size - n + 0.5) / (n + 0.5)) for term, n in spread.items()}
+        average = max(sum(map(len, documents)) / max(self._size, 1), 1e-9)
+        rows, columns, values = [], [], []
+        for row, (counted, document) in enumerate(zip(counts, documents, strict=True)):
+            held_back = k1 * (1 - b + b * len(document) / average)
+            for term, count in counted.items():
+                rows.append(row)
+                columns.append(self._columns[term])
+                values.append(self._rarity[term] * count * (k1 + 1) / (count + held_back))
+        shape = (self._size, max(len(self._columns), 1))
+        self._weights = sparse.csc_matrix((values, (rows, columns)), shape=shape, dtype=np.float32)
 
-    def scores(self, asked: list[str]) -> Floats:
-        known = [term for term in asked if self._index is not None and term in self._index.vocab_dict]
-        if self._index is None or not known:
+    def scores(self, asked: Sequence[str]) -> Floats:
+        """
+        Score every document; terms asked twice count twice.  # (documents,)
+        """
+        scores = np.zeros(self._size, dtype=np.float32)
+        starts, rows, values = self._weights.indptr, self._weights.indices, self._weights.data
+        for term, count in Counter(asked).items():
+            column = self._columns.get(term)
+            if column is not None:
+                inside = slice(starts[column], starts[column + 1])
+                scores[rows[inside]] += count * values[inside]
+        return scores
+
+
+class Letters:
+    """
+    Texts by the character n-grams of their words: "dropdown" meets "DropDownMenu".
+    """
+
+    def __init__(self, documents: Sequence[str]) -> None:
+        self._size = len(documents)
+        self._vectorizer = character_vectorizer()
+        try:
+            self._vectors: sparse.csr_matrix | None = self._vectorizer.fit_transform(documents)
+        except ValueError:  # not one letter in any document
+            self._vectors = None
+
+    def scores(self, text: str) -> Floats:
+        """
+        Compare *text* with every document.  # (documents,)
+        """
+        if self._vectors is None:
             return np.zeros(self._size, dtype=np.float32)
-        return np.asarray(self._index.get_scores(known), dtype=np.float32)
+        return _similarities(self._vectors, self._vectorizer, text)
 
 
-def _module_terms(card: ModuleCard, catalog: Catalog) -> list[str]:
-    found = terms(card.id) * 3 + terms(card.title) + terms(card.purpose) * 2
-    for path in card.files:
-        found += _file_terms(catalog.file(path))
-    return found
+def code_texts(catalog: Catalog) -> tuple[LabelledText, ...]:
+    """
+    One faint text a file for the classifier: its path, its names, how its documentation begins.
+    """
+    return tuple(
+        LabelledText(
+            id=card.path,
+            text=" ".join((_stem(card.path), card.path, *distinct(s.name for s in card.symbols), card.doc[:200])),
+            modules=(card.module,),
+            origin="graph",
+        )
+        for card in catalog.files
+    )
+
+
+def _stem(path: str) -> str:
+    return path.rsplit("/", 1)[-1].split(".", 1)[0]
 
 
 def _file_terms(card: FileCard) -> list[str]:
-    found = terms(card.path.rsplit("/", 1)[-1]) * 2 + terms(card.path) + terms(card.doc)
+    found = terms(_stem(card.path)) * 2 + terms(card.path) + terms(card.doc)
     for symbol in card.symbols:
         found += terms(symbol.qualified) + terms(symbol.doc)
     return found + terms(" ".join(card.identifiers))
+
+
+def _mention_index(catalog: Catalog, position: dict[str, int]) -> dict[str, list[int]]:
+    """
+    Map each lower-case name of the code to the modules that use it.
+    """
+    bearers: dict[str, set[int]] = defaultdict(set)
+    for file in catalog.files:
+        named = (_stem(file.path), file.path.rsplit("/", 1)[-1], *(s.name for s in file.symbols), *file.identifiers)
+        for name in named:
+            bearers[name.lower()].add(position[file.module])
+    return {name: sorted(modules) for name, modules in bearers.items()}
 
 
 def _name_index(catalog: Catalog, position: dict[str, int]) -> dict[str, list[tuple[int, float]]]:
@@ -270,31 +451,15 @@ def _name_index(catalog: Catalog, position: dict[str, int]) -> dict[str, list[tu
     }
 
 
-def _neighbour_matrix(catalog: Catalog, position: dict[str, int]) -> sparse.csr_matrix:
-    """
-    Row-normalised import edges between modules, both directions.  # (modules, modules)
-    """
-    weights: Counter[tuple[int, int]] = Counter()
-    for card in catalog.modules:
-        for other, count in card.imports:
-            if other in position and other != card.id:
-                weights[position[card.id], position[other]] += np.log1p(count)
-                weights[position[other], position[card.id]] += np.log1p(count)
-    size = len(position)
-    if not weights:
-        return sparse.csr_matrix((size, size), dtype=np.float32)
-    (rows, columns), values = zip(*weights, strict=True), list(weights.values())
-    matrix = sparse.csr_matrix((values, (rows, columns)), shape=(size, size), dtype=np.float32)
-    totals = np.asarray(matrix.sum(axis=1))[:, 0]
-    return sparse.diags(1.0 / np.maximum(totals, 1e-9)).astype(np.float32) @ matrix
-
-
 def _day(date: str) -> float:
     return datetime.fromisoformat(date).timestamp() / 86_400 if date else 0.0
 
 
-def load_shortlist(folder: Path, catalog: Catalog, past: Sequence[LabelledText]) -> Shortlist:
+def load_shortlist(
+    folder: Path, catalog: Catalog, past: Sequence[LabelledText], *, vectors: VectorCache | None = None
+) -> Shortlist:
     """
     Rebuild the shortlist of a release: indexes from catalog and history, the classifier from its file.
     """
-    return Shortlist(catalog, past, TextClassifier.load(folder))
+    meaning = Meaning.fit(catalog, past, vectors) if vectors is not None else None
+    return Shortlist(catalog, past, TextClassifier.load(folder), meaning)

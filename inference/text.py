@@ -4,6 +4,7 @@ How texts become terms: one tokenizer for requirements, cards and code, so that 
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -154,6 +155,24 @@ def terms(text: str) -> list[str]:
     Return the stemmed words of *text* in order, repeats kept: what BM25 counts.
     """
     return [stem(word) for word in words(text)]
+
+
+def joined_terms(text: str) -> list[str]:
+    """
+    Return what adjacent words would be as one word, stemmed: "note type" may be spelled "notetype" in the code.
+
+    >>> joined_terms("sort note types")
+    ['sortnote', 'notetyp']
+    """
+    found = [match.group().lower() for match in _WORD.finditer(text) if match.group().isascii()]
+    return [stem(left + right) for left, right in itertools.pairwise(found)]
+
+
+def title_of(text: str) -> str:
+    """
+    Return the first line, which says what is asked; the others tell around it.
+    """
+    return text.strip().split("\n", 1)[0]
 
 
 def distinct(items: Iterable[str]) -> tuple[str, ...]:

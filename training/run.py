@@ -300,7 +300,6 @@ def _versions() -> dict[str, str]:
         "tokenizers",
         "safetensors",
         "scikit-learn",
-        "bm25s",
     )
     versions = {"python": platform.python_version(), "platform": platform.platform()}
     for name in names:

@@ -231,3 +231,22 @@ def test_catalog_survives_its_file(shop: GitRepository, tmp_path: Path) -> None:
 
     assert loaded == catalog
     assert loaded.fingerprint == catalog.fingerprint
+
+
+def test_given_modules_replace_the_module_rule(tmp_path: Path) -> None:
+    repository = GitRepository.create(tmp_path)
+    repository.commit("x", {"a/tax.py": python_file("tax"), "tests/test_tax.py": python_file("test_tax"), "b/c.py": ""})
+    with open_snapshot(repository.folder) as snapshot:
+        given = {"money": ["a/tax.py"], "checks": ["tests/test_tax.py", "tests/gone.py"]}
+        catalog = index_snapshot(snapshot, modules=given).catalog
+
+    assert {card.id: card.files for card in catalog.modules} == {
+        "checks": ("tests/gone.py", "tests/test_tax.py"),
+        "money": ("a/tax.py",),
+    }
+    assert "tax" in catalog.card("money").symbols
+
+
+def test_given_modules_of_another_repository_are_refused(shop: GitRepository) -> None:
+    with open_snapshot(shop.folder) as snapshot, pytest.raises(RepositoryError, match="none of the 1 files"):
+        index_snapshot(snapshot, modules={"x": ["not/there.py"]})

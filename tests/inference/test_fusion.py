@@ -61,3 +61,9 @@ def test_a_fusion_survives_json() -> None:
     fusion = Fusion.fit(("bm25", "past"), _rows(50))
 
     assert Fusion.from_json(fusion.to_json()) == fusion
+
+
+def test_a_fusion_of_fewer_features_still_ranks_with_more() -> None:
+    fusion = Fusion.fit(("bm25", "past"), _rows(50))
+
+    assert fusion.aligned(("new", "past", "bm25")).weights == (0.0, fusion.weights[1], fusion.weights[0])

@@ -1,0 +1,173 @@
+import gzip
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from bot.cli import app
+from graph.values import RepositoryError
+from inference.labelled import LabelledText
+from tests.codebase import AREAS, requirement, write_shop_with_history
+from training.bench import run_bench, shuffled_labels
+from training.bench_report import render_report
+from training.bench_set import BenchError, read_bench_set
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+
+
+def _row(number: int) -> dict[str, Any]:
+    text, area, thing = requirement(number)
+    path = f"shop/{area}/{thing.replace(' ', '_')}.py"
+    date = f"2024-{1 + number // 28:02d}-{1 + number % 28:02d}"
+    return {
+        "id": f"c{number}",
+        "date": date,
+        "text": text,
+        "modules": [area],
+        "files": [path],
+        "leaks": number % 2 == 0,
+    }
+
+
+@pytest.fixture(scope="session")
+def bench_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """
+    The shop as a bare git directory.
+    """
+    work = write_shop_with_history(tmp_path_factory.mktemp("bench") / "work", commits=4)
+    bare = work.parent / "repo"
+    subprocess.run(["git", "clone", "-q", "--bare", str(work), str(bare)], check=True)
+    return bare
+
+
+@pytest.fixture
+def bench_folder(tmp_path: Path, bench_repository: Path) -> Path:
+    head = subprocess.run(
+        ["git", f"--git-dir={bench_repository}", "rev-parse", "main"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "meta.json").write_text(json.dumps({"repo": "shop <b>", "snapshot": head}))
+    modules = [
+        {"module": area, "files": [f"shop/{area}/{thing.replace(' ', '_')}.py" for thing in things]}
+        for area, things in AREAS.items()
+    ]
+    _write(folder / "modules.jsonl.gz", modules)
+    for name, numbers in {"train": range(120), "dev": range(120, 160), "test": range(160, 200)}.items():
+        _write(folder / f"{name}.jsonl.gz", [_row(number) for number in numbers])
+    return folder
+
+
+def test_a_folder_and_a_bare_repository_are_enough(bench_folder: Path, bench_repository: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run_bench(bench_folder, repository=bench_repository, out=out, cache=tmp_path / "cache")
+    results = json.loads((out / "results.json").read_text())
+
+    assert set(results) == {"test"}
+    assert {"system", "shortlist", "bm25", "majority"} <= set(results["test"])
+    assert results["test"]["system"]["all"]["n"] == 40
+    assert results["test"]["system"]["no_name"]["n"] == 20
+    assert results["test"]["system"]["all"]["hit@1"] > 0.9 > results["test"]["majority"]["all"]["hit@1"]
+    assert results["test"]["shuffled labels"]["all"]["hit@1"] < 0.5
+
+
+def test_the_same_run_gives_the_same_figures(bench_folder: Path, bench_repository: Path, tmp_path: Path) -> None:
+    first, second = (
+        run_bench(bench_folder, repository=bench_repository, out=None, cache=tmp_path / "cache") for _ in range(2)
+    )
+
+    assert first["results"] == second["results"]
+
+
+def test_the_report_is_one_file_and_quotes_what_it_shows(
+    bench_folder: Path, bench_repository: Path, tmp_path: Path
+) -> None:
+    rows = [_row(number) | {"text": f"<script>alert({number})</script>"} for number in range(160, 200)]
+    _write(bench_folder / "test.jsonl.gz", rows)
+    run_bench(bench_folder, repository=bench_repository, out=tmp_path, cache=tmp_path / "cache")
+    page = (tmp_path / "report.html").read_text()
+
+    assert "<script" not in page
+    assert "shop &lt;b&gt;" in page
+    assert "&lt;script&gt;alert(1" in page
+    assert page.count("<svg") == 2
+    assert not re.search(r"https?://|src=", page)
+
+
+def test_a_set_of_issues_is_reported_when_there_is_one(
+    bench_folder: Path, bench_repository: Path, tmp_path: Path
+) -> None:
+    _write(bench_folder / "issues.jsonl.gz", [_row(number) for number in range(200, 210)])
+    done = run_bench(bench_folder, repository=bench_repository, out=None, cache=tmp_path / "cache")
+
+    assert done["results"]["issues"]["system"]["all"]["n"] == 10
+
+
+@pytest.mark.parametrize("name", ["meta.json", "modules.jsonl.gz", "train.jsonl.gz", "dev.jsonl.gz", "test.jsonl.gz"])
+def test_a_missing_file_is_named(bench_folder: Path, name: str) -> None:
+    (bench_folder / name).unlink()
+
+    with pytest.raises(BenchError, match=re.escape(name)):
+        read_bench_set(bench_folder)
+
+
+def test_an_empty_split_is_named(bench_folder: Path) -> None:
+    _write(bench_folder / "dev.jsonl.gz", [])
+
+    with pytest.raises(BenchError, match=r"dev\.jsonl\.gz has no rows"):
+        read_bench_set(bench_folder)
+
+
+def test_a_file_cut_short_is_named(bench_folder: Path) -> None:
+    path = bench_folder / "train.jsonl.gz"
+    path.write_bytes(path.read_bytes()[:200])
+
+    with pytest.raises(BenchError, match=r"train\.jsonl\.gz is damaged"):
+        read_bench_set(bench_folder)
+
+
+def test_an_unknown_snapshot_is_one_sentence(bench_folder: Path, bench_repository: Path, tmp_path: Path) -> None:
+    (bench_folder / "meta.json").write_text(json.dumps({"snapshot": "0" * 40}))
+
+    with pytest.raises(RepositoryError, match="there is no commit"):
+        run_bench(bench_folder, repository=bench_repository, out=None, cache=tmp_path / "cache")
+
+
+def test_modules_of_another_repository_are_refused(bench_folder: Path, bench_repository: Path, tmp_path: Path) -> None:
+    _write(bench_folder / "modules.jsonl.gz", [{"module": "x", "files": ["not/there.py"]}])
+
+    with pytest.raises(RepositoryError, match="none of the 1 files"):
+        run_bench(bench_folder, repository=bench_repository, out=None, cache=tmp_path / "cache")
+
+
+def test_the_command_prints_a_table(
+    bench_folder: Path, bench_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNPOST_HOME", str(tmp_path / "home"))
+    asked = ["bench", str(bench_folder), "--repo", str(bench_repository), "--no-encoder", "--quick"]
+    result = CliRunner().invoke(app, asked)
+
+    assert result.exit_code == 0
+    assert "system" in result.output
+    assert "McNemar" in result.output
+
+
+def test_shuffled_labels_keep_texts_and_how_common_modules_are() -> None:
+    rows = tuple(LabelledText(str(i), f"text {i}", (f"m{i % 3}",), "history") for i in range(30))
+    shuffled = shuffled_labels(rows)
+
+    assert [row.text for row in shuffled] == [row.text for row in rows]
+    assert sorted(row.modules for row in shuffled) == sorted(row.modules for row in rows)
+    assert shuffled != rows
+
+
+def test_a_report_without_sets_is_still_a_page() -> None:
+    about = {"name": "x", "modules": 0, "snapshot": "", "rows": {"train": 0}, "encoder": False, "seconds": {"all": 0}}
+
+    assert render_report({}, about | {"sets": {}, "quick": False}).endswith("</html>\n")

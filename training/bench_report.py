@@ -1,0 +1,173 @@
+"""
+The benchmark's report: one HTML file that needs nothing else, its charts drawn here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1b2330; --paper: #fff; --faint: #8894a6; --line: #d8dee8; --mark: #1769aa }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e3e8f0; --paper: #12161d; --faint: #8590a2; --line: #303947; --mark: #6db3ea } }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
+  max-width: 1000px; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; width: 100%; margin: 1rem 0; font-size: 14px }
+th, td { text-align: right; padding: .25rem .5rem; border-bottom: 1px solid var(--line); vertical-align: top }
+th:first-child, td:first-child, td.text, th.text { text-align: left }
+td.text { white-space: pre-wrap; overflow-wrap: anywhere }
+tr.system td { font-weight: 600 }
+figure { display: inline-block; margin: .5rem 1rem .5rem 0 } figcaption, .faint { color: var(--faint) }
+svg { max-width: 100% } svg text { font: 11px system-ui, sans-serif; fill: var(--faint) }
+"""
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 440, 300, 40, 34, 12
+
+
+def render_report(results: Mapping[str, Any], details: Mapping[str, Any]) -> str:
+    """
+    Render the report of `training.bench.run_bench`; every text from outside is escaped.
+    """
+    about = (
+        f"{details['modules']} modules at {details['snapshot'][:12]}, {details['rows']['train']} past requirements, "
+        f"{'with' if details['encoder'] else 'without'} a sentence encoder, {details['seconds']['all']:.0f} seconds"
+        + (", quick run" if details["quick"] else "")
+    )
+    parts = [f"<h1>Benchmark: {escape(str(details['name']))}</h1>", f'<p class="faint">{escape(about)}</p>']
+    for name, rankers in results.items():
+        parts += _set_parts(name, rankers, details["sets"][name])
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>Benchmark: {escape(str(details['name']))}</title><style>{_STYLE}</style></head>\n<body>"
+        + "\n".join(parts)
+        + "</body></html>\n"
+    )
+
+
+def _set_parts(name: str, rankers: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    sure, latency = found["sure"], found["latency_ms"]
+    precise = f"right in {_percent(sure['precision'])} of those" if sure["precision"] is not None else "never sure"
+    paired = "; ".join(
+        f"against {escape(other)} p = {values['hit@1']:.3g} (hit@1), {values['hit@3']:.3g} (hit@3)"
+        for other, values in found["paired"].items()
+    )
+    return [
+        f"<h2>{escape(name)}</h2>",
+        _ranker_table(rankers),
+        f"<p>Paired test of system (McNemar, exact): {paired}. True module within the first 20: "
+        f"{_percent(found['recall@20'])}. Features of one requirement: {latency['p50']:.0f} ms (p50), "
+        f"{latency['p95']:.0f} ms (p95).</p>",
+        f"<p>Calibration error {found['ece']:.3f}. Sure of {_percent(sure['coverage'])} of the rows, {precise}. "
+        f"Accuracy {_percent(sure['accuracy'])}; on the most confident 80 % of the rows "
+        f"{_percent(sure['accuracy_at_80_coverage'])}.</p>",
+        _reliability_chart(found["reliability"]),
+        _risk_chart(found["risk_coverage"]),
+        "<h3>By number of true modules</h3>",
+        _table(
+            ("true modules", "n", "hit@1", "hit@3", "strict@3"),
+            [
+                (k, v["n"], _percent(v["hit@1"]), _percent(v["hit@3"]), _percent(v["strict@3"]))
+                for k, v in found["by_modules"].items()
+            ],
+        ),
+        "<h3>Commonest confusions</h3>",
+        _table(("true module", "put first", "rows"), found["confusions"], texts=2),
+        f"<h3>{len(found['misses'])} worst misses</h3>",
+        _table(
+            ("requirement", "true", "ranked first", "place", "confidence"),
+            [
+                (m["text"], "\n".join(m["true"]), "\n".join(m["ranked"]), m["place"], f"{m['confidence']:.2f}")
+                for m in found["misses"]
+            ],
+            texts=3,
+        ),
+    ]
+
+
+def _ranker_table(rankers: Mapping[str, Any]) -> str:
+    head = ("ranker", "n", "hit@1", "95 %", "hit@3", "95 %", "hit@5", "MRR", "strict@3", "no-name n", "@1", "@3")
+    rows = []
+    for name, parts in rankers.items():
+        whole, bare = parts["all"], parts["no_name"]
+        rows.append(
+            (
+                name,
+                whole["n"],
+                _percent(whole["hit@1"]),
+                _interval(whole["hit@1_95"]),
+                _percent(whole["hit@3"]),
+                _interval(whole["hit@3_95"]),
+                *(_percent(whole[key]) for key in ("hit@5", "mrr", "strict@3")),
+                bare["n"],
+                _percent(bare["hit@1"]),
+                _percent(bare["hit@3"]),
+            )
+        )
+    return _table(head, rows, strong="system")
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]], *, texts: int = 1, strong: str = "") -> str:
+    lines = ["<table><tr>"]
+    lines += [f"<th{_text_class(i, texts)}>{escape(title)}</th>" for i, title in enumerate(head)]
+    lines.append("</tr>")
+    for row in rows:
+        lines.append('<tr class="system">' if strong and row[0] == strong else "<tr>")
+        lines += [f"<td{_text_class(i, texts)}>{escape(str(cell))}</td>" for i, cell in enumerate(row)]
+        lines.append("</tr>")
+    return "".join((*lines, "</table>"))
+
+
+def _text_class(column: int, texts: int) -> str:
+    return ' class="text"' if column < texts else ""
+
+
+def _reliability_chart(bins: Sequence[Sequence[float]]) -> str:
+    marks = [
+        f'<circle cx="{_x(confidence):.1f}" cy="{_y(accuracy):.1f}" r="4" fill="var(--mark)">'
+        f"<title>confidence {confidence:.2f}, right {accuracy:.2f}, {rows:.0f} rows</title></circle>"
+        for confidence, accuracy, rows in bins
+    ]
+    diagonal = f'<line x1="{_x(0)}" y1="{_y(0)}" x2="{_x(1)}" y2="{_y(1)}" stroke="var(--faint)" stroke-dasharray="4"/>'
+    return _chart([diagonal, *marks], "confidence", "share that was right", "Reliability: on the line is calibrated")
+
+
+def _risk_chart(points: Sequence[Sequence[float]]) -> str:
+    path = " ".join(f"{_x(coverage):.1f},{_y(risk):.1f}" for coverage, risk in points)
+    line = f'<polyline points="{path}" fill="none" stroke="var(--mark)" stroke-width="2"/>'
+    return _chart([line], "share answered, most confident first", "share wrong", "Risk and coverage")
+
+
+def _chart(marks: Sequence[str], across: str, up: str, caption: str) -> str:
+    axes = [
+        f'<line x1="{_x(0)}" x2="{_x(1)}" y1="{_y(tick):.1f}" y2="{_y(tick):.1f}" stroke="var(--line)"/>'
+        f'<text x="{_LEFT - 6}" y="{_y(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>'
+        f'<text x="{_x(tick):.1f}" y="{_HEIGHT - _BOTTOM + 16}" text-anchor="middle">{tick:g}</text>'
+        for tick in (0.0, 0.25, 0.5, 0.75, 1.0)
+    ]
+    labels = (
+        f'<text x="{_x(0.5)}" y="{_HEIGHT - 4}" text-anchor="middle">{escape(across)}</text>'
+        f'<text x="{_LEFT + 4}" y="{_TOP + 10}">{escape(up)}</text>'
+    )
+    drawn = "".join((*axes, labels, *marks))
+    return (
+        f'<figure><svg width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+        f'aria-label="{escape(caption)}">{drawn}</svg><figcaption>{escape(caption)}</figcaption></figure>'
+    )
+
+
+def _x(share: float) -> float:
+    return _LEFT + share * (_WIDTH - _LEFT - 12)
+
+
+def _y(share: float) -> float:
+    return _HEIGHT - _BOTTOM - share * (_HEIGHT - _BOTTOM - _TOP)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def _interval(ends: Sequence[float]) -> str:
+    return f"{100 * ends[0]:.0f}-{100 * ends[1]:.0f}"

@@ -1,0 +1,147 @@
+"""
+A folder of real requirements with known modules, as the benchmark reads it.
+
+    meta.json                          "repo", "snapshot": the commit whose code may be read
+    modules.jsonl.gz                   {"module", "files"}: the modules to rank, files as of the snapshot
+    train|dev|test|issues.jsonl.gz     {"id", "date", "text", "modules", "files", "leaks"}, oldest first
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inference.labelled import LabelledText
+
+NEEDED = ("train", "dev", "test")
+SPLITS = (*NEEDED, "issues")
+
+
+class BenchError(Exception):
+    """
+    A benchmark folder that cannot be run; the message says what is wrong with it.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class BenchRow:
+    """
+    One requirement of the set.
+
+    Args:
+        labelled: Text and true modules, most touched first.
+        no_name: Whether the text holds neither the last path part of a true module nor a touched file's stem.
+    """
+
+    labelled: LabelledText
+    no_name: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BenchSet:
+    """
+    Args:
+        name: Of the repository.
+        snapshot: The commit whose code may be read.
+        modules: Module id → its files.
+        splits: "train", "dev", "test" and, where there are any, "issues".
+    """
+
+    name: str
+    snapshot: str
+    modules: Mapping[str, tuple[str, ...]]
+    splits: Mapping[str, tuple[BenchRow, ...]]
+
+    def texts(self, split: str) -> tuple[LabelledText, ...]:
+        """
+        The labelled texts of one split.
+        """
+        return tuple(row.labelled for row in self.splits[split])
+
+
+def read_bench_set(folder: Path) -> BenchSet:
+    """
+    Read a benchmark folder.
+
+    Raises:
+        BenchError: a file is missing, damaged or empty.
+    """
+    if not folder.is_dir():
+        raise BenchError(f"{folder} is no folder: give one with meta.json, modules, train, dev and test rows.")
+    meta = _read_meta(folder / "meta.json")
+    modules = {
+        str(_need(row, "module", folder / "modules.jsonl.gz")): tuple(row.get("files") or ())
+        for row in _read_lines(folder, "modules")
+    }
+    if not any(modules.values()):
+        raise BenchError(f"{folder / 'modules.jsonl.gz'} names no module with files: there is nothing to rank.")
+    splits = {name: _read_rows(folder, name) for name in SPLITS if name in NEEDED or _file_of(folder, name).exists()}
+    for name in NEEDED:
+        if not splits[name]:
+            raise BenchError(f"{_file_of(folder, name)} has no rows: the benchmark needs train, dev and test rows.")
+    name = str(meta.get("repo") or folder.resolve().name)
+    return BenchSet(name, meta["snapshot"], modules, {key: rows for key, rows in splits.items() if rows})
+
+
+def _read_meta(path: Path) -> dict[str, Any]:
+    try:
+        meta = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BenchError(f"{path.parent} has no meta.json: is it a benchmark folder?") from error
+    except (OSError, ValueError) as error:
+        raise BenchError(f"{path} cannot be read ({error}).") from error
+    if not isinstance(meta, dict) or not isinstance(meta.get("snapshot"), str) or not meta["snapshot"]:
+        raise BenchError(f'{path} names no "snapshot": the commit whose code may be read.')
+    return meta
+
+
+def _file_of(folder: Path, name: str) -> Path:
+    plain = folder / f"{name}.jsonl"
+    return plain if plain.exists() else folder / f"{name}.jsonl.gz"
+
+
+def _read_lines(folder: Path, name: str) -> list[dict[str, Any]]:
+    path = _file_of(folder, name)
+    try:
+        data = path.read_bytes()
+        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8")
+        rows = [json.loads(line) for line in text.split("\n") if line.strip()]
+    except FileNotFoundError as error:
+        raise BenchError(f"{folder} has no {path.name}: is it a benchmark folder?") from error
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise BenchError(f"{path} is damaged ({error}): copy it again.") from error
+    if not all(isinstance(row, dict) for row in rows):
+        raise BenchError(f"{path} holds lines that are no JSON objects.")
+    return rows
+
+
+def _read_rows(folder: Path, name: str) -> tuple[BenchRow, ...]:
+    path = _file_of(folder, name)
+    rows = []
+    for number, row in enumerate(_read_lines(folder, name)):
+        text, modules = _need(row, "text", path), _need(row, "modules", path)
+        if not isinstance(text, str) or not isinstance(modules, list):
+            raise BenchError(f'row {number + 1} of {path} has a wrong "text" or "modules".')
+        if not modules:
+            continue  # an unlabelled row has no score
+        labelled = LabelledText(
+            id=str(row.get("id", f"{name}-{number}")),
+            text=text,
+            modules=tuple(map(str, modules)),
+            origin="history",
+            date=str(row.get("date") or ""),
+            files=tuple(map(str, row.get("files") or ())),
+        )
+        rows.append(BenchRow(labelled, not row.get("leaks", False)))
+    return tuple(rows)
+
+
+def _need(row: Mapping[str, Any], key: str, path: Path) -> Any:
+    if key not in row:
+        raise BenchError(f'{path} has a row without "{key}".')
+    return row[key]
