@@ -8,11 +8,12 @@ import logging
 import posixpath
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from graph.cache import ParseCache, cache_key, pack, unpack
 from graph.cards import make_cards
+from graph.continuity import compare_catalogs, keep_ids
 from graph.knowledge import Graph, build_graph, load_graph, save_graph
 from graph.languages.parser import ParseTimeoutError, parse_file
 from graph.languages.registry import language_of
@@ -57,14 +58,22 @@ class Index:
     apart: tuple[tuple[str, int], ...]
 
 
-def index_snapshot(snapshot: Snapshot, *, cache: Path | None = None, progress: Progress | None = None) -> Index:
+def index_snapshot(
+    snapshot: Snapshot,
+    *,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+    previous: Catalog | None = None,
+) -> Index:
     """
-    Parse a snapshot and build its catalog and graph. The same snapshot always gives the same index.
+    Parse a snapshot and build its catalog and graph. The same snapshot (and *previous*) always gives the same index.
 
     Args:
         snapshot: An open snapshot.
         cache: A folder for parse results, shared by any number of repositories; nothing is kept when None.
         progress: Told about each file.
+        previous: An earlier catalog of the same repository: modules that moved since keep their ids, see
+            `graph.continuity`.
 
     Raises:
         RepositoryError: There is no source file in it.
@@ -90,10 +99,16 @@ def index_snapshot(snapshot: Snapshot, *, cache: Path | None = None, progress: P
         len(files),
         dict(apart),
     )
-    return _assemble(snapshot, files, skipped, apart)
+    return _assemble(snapshot, files, skipped, apart, previous)
 
 
-def _assemble(snapshot: Snapshot, files: dict[str, ParsedFile], skipped: list[Skipped], apart: Counter[str]) -> Index:
+def _assemble(
+    snapshot: Snapshot,
+    files: dict[str, ParsedFile],
+    skipped: list[Skipped],
+    apart: Counter[str],
+    previous: Catalog | None,
+) -> Index:
     package = _root_package(snapshot, files)
     sizes = {entry.path: entry.size for entry in snapshot.files}
     sized = [SizedFile(path, sizes[path], file.language) for path, file in files.items()]
@@ -102,12 +117,25 @@ def _assemble(snapshot: Snapshot, files: dict[str, ParsedFile], skipped: list[Sk
     imports = {path: resolver.resolve(file) for path, file in files.items()}
     cards, file_cards = make_cards(modules, files, imports, _readmes(snapshot, {module.path for module in modules}))
     catalog = Catalog(snapshot.repository, snapshot.commit, cards, file_cards)
+    if previous is not None:
+        catalog = with_lasting_ids(catalog, previous, snapshot)
     return Index(
         catalog=catalog,
         graph=build_graph(catalog, files, imports),
         skipped=tuple(sorted(skipped, key=lambda item: item.path)),
         apart=tuple(sorted(apart.items())),
     )
+
+
+def with_lasting_ids(catalog: Catalog, previous: Catalog, snapshot: Snapshot) -> Catalog:
+    """
+    Give the modules of *catalog*, which was made of *snapshot*, the ids they had in *previous*.
+    """
+    blobs, renames = snapshot.since(previous.commit)
+    now = {entry.path: entry.blob for entry in snapshot.files}
+    comparison = compare_catalogs(previous, catalog, renames=renames, blobs=(blobs, now))
+    cards, files = keep_ids(previous, catalog.modules, catalog.files, comparison)
+    return replace(catalog, modules=cards, files=files)
 
 
 def _parse_all(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from graph.git import BlobReader, git_directory, resolve_commit, run_git
+from graph.git import BlobReader, git_directory, renames_between, resolve_commit, run_git
 from graph.values import RepositoryError
 
 LARGEST_HASHED = 4 << 20
@@ -67,6 +67,16 @@ class Snapshot:
         """
         return self._store.read(self._entries[path])
 
+    def since(self, commit: str) -> tuple[dict[str, str], dict[str, str]]:
+        """
+        Say what git knows about an earlier commit.
+
+        Returns:
+            Path → object id of its files, and old path → new path of renamed ones; both empty when the commit is
+            unknown here or there is no git.
+        """
+        return self._store.since(commit, self.commit)
+
     def close(self) -> None:
         """
         Let go of the process or the files behind it.
@@ -118,6 +128,13 @@ class _GitStore:
             self._reader = BlobReader(self._directory)
         return self._reader.read(entry.blob)
 
+    def since(self, old: str, new: str) -> tuple[dict[str, str], dict[str, str]]:
+        listing = run_git(self._directory, ["ls-tree", "-r", "-z", "-l", "--full-tree", old], check=False)
+        if listing is None:
+            return {}, {}
+        blobs = {entry.path: entry.blob for entry in _tree_entries(listing)}
+        return blobs, renames_between(self._directory, old, new)
+
     def close(self) -> None:
         if self._reader is not None:
             self._reader.close()
@@ -134,6 +151,9 @@ class _FolderStore:
                 return file.read()
         except OSError as error:
             raise RepositoryError(f"{entry.path} cannot be read any more ({error.strerror}): index again") from error
+
+    def since(self, _old: str, _new: str) -> tuple[dict[str, str], dict[str, str]]:
+        return {}, {}
 
     def close(self) -> None:
         return None
