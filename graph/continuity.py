@@ -143,7 +143,12 @@ def match_files(
 
 
 def keep_ids(
-    previous: Catalog, cards: Sequence[ModuleCard], files: Sequence[FileCard], comparison: Comparison
+    previous: Catalog,
+    cards: Sequence[ModuleCard],
+    files: Sequence[FileCard],
+    comparison: Comparison,
+    *,
+    given: frozenset[str] = frozenset(),
 ) -> tuple[tuple[ModuleCard, ...], tuple[FileCard, ...]]:
     """
     Give modules the ids they had before, with their new names as aliases.
@@ -156,13 +161,15 @@ def keep_ids(
         cards: Cards of the new commit under the ids the module rule gives.
         files: Its file cards.
         comparison: Of *previous* and the new commit.
+        given: New ids that people chose: those stay, and the old one becomes the alias.
     """
-    ids = _lasting_ids(previous, [card.id for card in cards], comparison)
+    ids = _lasting_ids([card.id for card in cards], comparison, given)
     taken = set(ids.values())
     aliases: dict[str, list[str]] = defaultdict(list)
     for card in cards:
         if ids[card.id] != card.id:
             aliases[ids[card.id]].append(card.id)
+        aliases[ids[card.id]] += card.aliases
     for fate in comparison.fates:
         if fate.old and fate.new:
             before = previous.card(fate.old)
@@ -184,10 +191,14 @@ def keep_ids(
     return renamed, tuple(replace(file, module=ids[file.module]) for file in files)
 
 
-def _lasting_ids(previous: Catalog, natural: Sequence[str], comparison: Comparison) -> dict[str, str]:
+def _lasting_ids(natural: Sequence[str], comparison: Comparison, given: frozenset[str]) -> dict[str, str]:
     heirs = {fate.new: fate.old for fate in comparison.fates if fate.old and fate.new and fate.kind != "merged"}
-    ids = {new: old for new, old in heirs.items() if new in set(natural)}
-    taken = set(ids.values())
+    ids = {id: id for id in natural if id in given}
+    taken = set(ids)
+    for new, old in heirs.items():
+        if new not in ids and old not in taken:
+            ids[new] = old
+            taken.add(old)
     for id in natural:
         if id not in ids:
             ids[id] = next(name for name in _variants(id) if name not in taken)

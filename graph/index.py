@@ -18,6 +18,7 @@ from graph.knowledge import Graph, build_graph, load_graph, save_graph
 from graph.languages.parser import ParseTimeoutError, parse_file
 from graph.languages.registry import language_of
 from graph.modules import SizedFile, assign_modules
+from graph.overrides import Overrides, apply_overrides, read_overrides
 from graph.resolve import ImportResolver
 from graph.selection import LARGEST_FILE, reason_apart, reason_unreadable
 from graph.snapshot import Entry, Snapshot
@@ -64,6 +65,7 @@ def index_snapshot(
     cache: Path | None = None,
     progress: Progress | None = None,
     previous: Catalog | None = None,
+    overrides: Overrides | None = None,
 ) -> Index:
     """
     Parse a snapshot and build its catalog and graph. The same snapshot (and *previous*) always gives the same index.
@@ -74,14 +76,16 @@ def index_snapshot(
         progress: Told about each file.
         previous: An earlier catalog of the same repository: modules that moved since keep their ids, see
             `graph.continuity`.
+        overrides: What people say about the modules; the snapshot's own `signpost.toml` when None.
 
     Raises:
-        RepositoryError: There is no source file in it.
+        RepositoryError: There is no source file in it, or its `signpost.toml` is not understood.
     """
+    overrides = read_overrides(snapshot) if overrides is None else overrides
     apart: Counter[str] = Counter()
     candidates: list[Entry] = []
     for entry in snapshot.files:
-        reason = reason_apart(entry.path)
+        reason = "excluded" if overrides.excludes(entry.path) else reason_apart(entry.path)
         if reason is None:
             candidates.append(entry)
         else:
@@ -99,42 +103,50 @@ def index_snapshot(
         len(files),
         dict(apart),
     )
-    return _assemble(snapshot, files, skipped, apart, previous)
+    return _assemble(snapshot, _Parsed(files, skipped, apart), overrides, previous)
 
 
-def _assemble(
-    snapshot: Snapshot,
-    files: dict[str, ParsedFile],
-    skipped: list[Skipped],
-    apart: Counter[str],
-    previous: Catalog | None,
-) -> Index:
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """
+    What parsing gave: files by path, what was skipped, what was kept apart and how often.
+    """
+
+    files: dict[str, ParsedFile]
+    skipped: list[Skipped]
+    apart: Counter[str]
+
+
+def _assemble(snapshot: Snapshot, parsed: _Parsed, overrides: Overrides, previous: Catalog | None) -> Index:
+    files = parsed.files
     package = _root_package(snapshot, files)
     sizes = {entry.path: entry.size for entry in snapshot.files}
     sized = [SizedFile(path, sizes[path], file.language) for path, file in files.items()]
-    modules = assign_modules(sized, package=package)
+    modules, aliases = apply_overrides(assign_modules(sized, package=package), overrides)
     resolver = ImportResolver(list(files.values()), package=package, go_modules=_go_modules(snapshot))
     imports = {path: resolver.resolve(file) for path, file in files.items()}
-    cards, file_cards = make_cards(modules, files, imports, _readmes(snapshot, {module.path for module in modules}))
+    told = _readmes(snapshot, {module.path for module in modules})
+    cards, file_cards = make_cards(modules, files, imports, told, described=overrides.describe)
+    cards = tuple(replace(card, aliases=aliases.get(card.id, ())) for card in cards)
     catalog = Catalog(snapshot.repository, snapshot.commit, cards, file_cards)
     if previous is not None:
-        catalog = with_lasting_ids(catalog, previous, snapshot)
+        catalog = with_lasting_ids(catalog, previous, snapshot, given=overrides.given_ids)
     return Index(
         catalog=catalog,
         graph=build_graph(catalog, files, imports),
-        skipped=tuple(sorted(skipped, key=lambda item: item.path)),
-        apart=tuple(sorted(apart.items())),
+        skipped=tuple(sorted(parsed.skipped, key=lambda item: item.path)),
+        apart=tuple(sorted(parsed.apart.items())),
     )
 
 
-def with_lasting_ids(catalog: Catalog, previous: Catalog, snapshot: Snapshot) -> Catalog:
+def with_lasting_ids(catalog: Catalog, previous: Catalog, snapshot: Snapshot, *, given: frozenset[str]) -> Catalog:
     """
-    Give the modules of *catalog*, which was made of *snapshot*, the ids they had in *previous*.
+    Give the modules of *catalog*, which was made of *snapshot*, the ids they had in *previous*, but for *given* ones.
     """
     blobs, renames = snapshot.since(previous.commit)
     now = {entry.path: entry.blob for entry in snapshot.files}
     comparison = compare_catalogs(previous, catalog, renames=renames, blobs=(blobs, now))
-    cards, files = keep_ids(previous, catalog.modules, catalog.files, comparison)
+    cards, files = keep_ids(previous, catalog.modules, catalog.files, comparison, given=given)
     return replace(catalog, modules=cards, files=files)
 
 

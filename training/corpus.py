@@ -11,6 +11,7 @@ from pathlib import Path
 
 from graph.history import commit_before, read_history, read_later_history
 from graph.index import index_snapshot, save_graph
+from graph.overrides import read_overrides
 from graph.snapshot import open_snapshot
 from graph.values import Catalog, PastRequirement, Progress, RepositoryError, save_history
 from training.dataset import DEV_SHARE, MIN_HISTORY, TEST_SHARE
@@ -75,8 +76,12 @@ def _index(
     previous: Catalog | None,
     keep: Path | None = None,
 ) -> Catalog:
+    with open_snapshot(location, name=name) as newest:
+        overrides = read_overrides(newest)  # today's cut counts for the past, too
     with open_snapshot(location, commit=commit, name=name) as snapshot:
-        index = index_snapshot(snapshot, cache=home / "cache", progress=stage_of(report, "index"), previous=previous)
+        index = index_snapshot(
+            snapshot, cache=home / "cache", progress=stage_of(report, "index"), previous=previous, overrides=overrides
+        )
     if keep is not None:
         index.catalog.save(keep / "catalog.json")
         save_graph(keep / "graph.json", index.graph)
