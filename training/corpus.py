@@ -12,6 +12,7 @@ from pathlib import Path
 from graph.history import commit_before, read_history, read_later_history
 from graph.index import index_snapshot, save_graph
 from graph.overrides import read_overrides
+from graph.relations import add_relations, read_relations
 from graph.snapshot import open_snapshot
 from graph.values import Catalog, PastRequirement, Progress, RepositoryError, save_history
 from training.dataset import DEV_SHARE, MIN_HISTORY, TEST_SHARE
@@ -82,6 +83,8 @@ def _index(
         index = index_snapshot(
             snapshot, cache=home / "cache", progress=stage_of(report, "index"), previous=previous, overrides=overrides
         )
+        if keep is not None:
+            add_relations(index.graph, read_relations(snapshot, index.catalog))
     if keep is not None:
         index.catalog.save(keep / "catalog.json")
         save_graph(keep / "graph.json", index.graph)
