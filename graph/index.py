@@ -11,14 +11,14 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from graph.cache import ParseCache, cache_key, pack, unpack
+from graph.cache import ParseCache, cache_key, unpack
 from graph.cards import make_cards
 from graph.continuity import compare_catalogs, keep_ids
 from graph.knowledge import Graph, build_graph, load_graph, save_graph
-from graph.languages.parser import ParseTimeoutError, parse_file
 from graph.languages.registry import language_of
 from graph.modules import SizedFile, assign_modules
 from graph.overrides import Overrides, apply_overrides, read_overrides
+from graph.parsing import Source, parse_apart
 from graph.resolve import ImportResolver
 from graph.selection import LARGEST_FILE, reason_apart, reason_unreadable
 from graph.snapshot import Entry, Snapshot
@@ -164,35 +164,36 @@ def _parse_with(
 ) -> tuple[dict[str, ParsedFile], list[Skipped]]:
     keys = {entry.path: cache_key(entry.blob, language_of(entry.path) or "") for entry in entries}
     known = store.load(set(keys.values())) if store else {}
-    fresh: dict[str, str] = {}
     files: dict[str, ParsedFile] = {}
-    skipped: list[Skipped] = []
-    try:
-        for done, entry in enumerate(entries):
-            if progress:
-                progress(done, len(entries), entry.path)
-            parsed = _from_cache(entry.path, known.get(keys[entry.path])) or _parse_one(snapshot, entry)
-            if isinstance(parsed, Skipped):
-                log.log(
-                    logging.INFO if parsed.reason in _EXPECTED else logging.WARNING,
-                    "skipped %s: %s",
-                    *_pair(parsed),
-                )
-                skipped.append(parsed)
-                continue
-            if keys[entry.path] not in known:
-                fresh[keys[entry.path]] = pack(parsed)
+    for entry in entries:
+        if (parsed := _from_cache(entry.path, known.get(keys[entry.path]))) is not None:
             files[entry.path] = parsed
+    missing = [entry for entry in entries if entry.path not in files]
+    fresh: dict[str, str] = {}
+    skipped: list[Skipped] = []
+    done = len(files)
+    try:
+        for packed in parse_apart((_source(snapshot, entry) for entry in missing), count=len(missing)):
+            if progress:
+                progress(done, len(entries), packed.path)
+            done += 1
+            if packed.value is None:
+                skipped.append(_skip(packed.path, packed.reason))
+                continue
+            files[packed.path] = unpack(packed.path, packed.value)
+            if store:
+                fresh[keys[packed.path]] = packed.value
     finally:
         if store and fresh:
             store.store(fresh)
     if progress:
         progress(len(entries), len(entries), "parsed")
-    return files, skipped
+    return {entry.path: files[entry.path] for entry in entries if entry.path in files}, skipped
 
 
-def _pair(skipped: Skipped) -> tuple[str, str]:
-    return skipped.path, skipped.reason
+def _skip(path: str, reason: str) -> Skipped:
+    log.log(logging.INFO if reason in _EXPECTED else logging.WARNING, "skipped %s: %s", path, reason)
+    return Skipped(path, reason)
 
 
 def _from_cache(path: str, value: str | None) -> ParsedFile | None:
@@ -204,20 +205,18 @@ def _from_cache(path: str, value: str | None) -> ParsedFile | None:
         return None
 
 
-def _parse_one(snapshot: Snapshot, entry: Entry) -> ParsedFile | Skipped:
+def _source(snapshot: Snapshot, entry: Entry) -> Source:
     """
-    Parse one file; whatever is wrong with it costs that file only.
+    Read one file; whatever is wrong with it costs that file only.
     """
     if entry.size > LARGEST_FILE:
-        return Skipped(entry.path, "generated or too large")
+        return Source(entry.path, entry.blob, None, "generated or too large")
     try:
         data = snapshot.read(entry.path)
-        reason = reason_unreadable(entry.path, data)
-        return Skipped(entry.path, reason) if reason else parse_file(entry.path, data, blob=entry.blob)
     except RepositoryError as error:
-        return Skipped(entry.path, f"unreadable: {error}")
-    except (ParseTimeoutError, RecursionError, ValueError) as error:
-        return Skipped(entry.path, f"the parser gave up: {error}")
+        return Source(entry.path, entry.blob, None, f"unreadable: {error}")
+    reason = reason_unreadable(entry.path, data)
+    return Source(entry.path, entry.blob, None if reason else data, reason or "")
 
 
 def _root_package(snapshot: Snapshot, files: dict[str, ParsedFile]) -> str:

@@ -148,9 +148,13 @@ class _FolderStore:
     def read(self, entry: Entry) -> bytes:
         try:
             with open(self._places[entry.path], "rb") as file:
-                return file.read()
+                data = file.read()
         except OSError as error:
             raise RepositoryError(f"{entry.path} cannot be read any more ({error.strerror}): index again") from error
+        if entry.size <= LARGEST_HASHED and _hashed(data) != entry.blob:
+            # Kept in the cache under the old id it would come back for ever.
+            raise RepositoryError(f"{entry.path} changed while it was read: index again")
+        return data
 
     def since(self, _old: str, _new: str) -> tuple[dict[str, str], dict[str, str]]:
         return {}, {}
@@ -241,5 +245,8 @@ def _blob_id(real: str, size: int) -> str:
     if size > LARGEST_HASHED:
         return hashlib.sha1(f"large {size}".encode(), usedforsecurity=False).hexdigest()
     with open(real, "rb") as file:
-        data = file.read()
+        return _hashed(file.read())
+
+
+def _hashed(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
