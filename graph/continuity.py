@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import posixpath
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -114,6 +114,7 @@ def match_files(
     Find every old file again, each new file at most once: see `compare_catalogs`.
     """
     marks = _Marks((*old.files, *new.files))
+    known = {card.path for card in old.files}
     found: dict[str, FileMatch] = {}
     free = {card.path: card for card in new.files}
 
@@ -128,7 +129,7 @@ def match_files(
     for source, target in _same_contents(old, found, free, blobs):
         take(source, target, 1.0)
     for source, target in sorted(renames.items()):
-        if source not in found and target in free and source in _paths(old):
+        if source not in found and target in free and source in known:
             take(source, target, max(0.5, marks.similarity(old.file(source), free[target])))
     for _ in range(2):
         for source, target in _of_moved_folders(old, found, free):
@@ -216,10 +217,6 @@ def _variants(id: str) -> Iterable[str]:
 
 def _renamed(edges: Iterable[tuple[str, int]], ids: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(((ids[id], count) for id, count in edges), key=lambda edge: (-edge[1], edge[0])))
-
-
-def _paths(catalog: Catalog) -> Collection[str]:
-    return {card.path for card in catalog.files}
 
 
 class _Marks:
