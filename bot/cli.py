@@ -18,6 +18,7 @@ from bot.benching import bench
 from bot.inspecting import dataset_app, graph_app
 from bot.managing import feedback_app, release_app
 from bot.shared import AsJson, Location, RepoName, console, settings
+from bot.upgrading import upgrade
 
 if TYPE_CHECKING:
     from worker.settings import Settings
@@ -35,6 +36,7 @@ app.add_typer(dataset_app, name="dataset")
 app.add_typer(graph_app, name="graph")
 app.add_typer(feedback_app, name="feedback")
 app.command()(bench)
+app.command()(upgrade)
 
 
 def main() -> None:

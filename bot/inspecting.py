@@ -5,11 +5,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.shared import Location, console, settings
+
+if TYPE_CHECKING:
+    from graph.index import Index
+    from graph.snapshot import Snapshot
 
 dataset_app = typer.Typer(no_args_is_help=True, help="Build a dataset without training, look at its rows.")
 graph_app = typer.Typer(no_args_is_help=True, help="Look at the code knowledge graph of a code base.")
@@ -87,11 +91,7 @@ def graph_stats(
     """
     from collections import Counter
 
-    from graph.index import index_snapshot
-    from graph.snapshot import open_snapshot
-
-    with open_snapshot(location) as snapshot:
-        index = index_snapshot(snapshot, cache=settings().home / "cache")
+    snapshot, index = _index(location)
     typer.echo(f"{snapshot.repository} at {snapshot.commit}: {len(index.catalog.modules)} modules")
     nodes = Counter(str(data["kind"]) for _, data in index.graph.nodes(data=True))
     edges = Counter(str(data["kind"]) for _, _, data in index.graph.edges(data=True))
@@ -111,15 +111,95 @@ def graph_show(
     Print one module's card, or the list of modules.
     """
     from bot.stack import CommandError
-    from graph.index import index_snapshot
-    from graph.snapshot import open_snapshot
 
-    with open_snapshot(location) as snapshot:
-        catalog = index_snapshot(snapshot, cache=settings().home / "cache").catalog
+    _, index = _index(location)
+    catalog = index.catalog
     if module is None:
         for card in catalog.modules:
             typer.echo(f"{card.id:40} {len(card.files):4} files  {card.purpose[:80]}")
-    elif module in catalog.module_ids:
-        typer.echo(catalog.card(module).text())
+    elif id := catalog.current_id(module):
+        typer.echo(catalog.card(id).text())
     else:
         raise CommandError(f"There is no module {module!r}: `signpost graph show {location}` lists them.")
+
+
+@graph_app.command("path")
+def graph_path(
+    location: Location,
+    source: Annotated[str, typer.Argument(help="A module, file, class or function.")],
+    target: Annotated[str, typer.Argument(help="Another one.")],
+) -> None:
+    """
+    Say how two modules, files or symbols hang together.
+    """
+    from bot.stack import CommandError
+    from graph.knowledge import find_node, shortest_path
+
+    _, index = _index(location)
+    nodes = []
+    for name in (source, target):
+        node = find_node(index.graph, name)
+        if node is None:
+            raise CommandError(f"There is no module, file or symbol {name!r}: `signpost graph show` lists modules.")
+        nodes.append(node)
+    steps = shortest_path(index.graph, nodes[0], nodes[1])
+    if not steps:
+        raise CommandError(f"{source} and {target} are {'the same' if nodes[0] == nodes[1] else 'not connected'}.")
+    typer.echo(steps[0][0])
+    for _, relation, node in steps:
+        typer.echo(f"  {relation:14} {node}")
+
+
+@graph_app.command("export")
+def graph_export(
+    location: Location,
+    output: Annotated[Path, typer.Argument(help="File to write; .graphml or .json says which format.")],
+) -> None:
+    """
+    Write the whole graph as GraphML or node-link JSON.
+    """
+    from bot.stack import CommandError
+    from graph.knowledge import save_graph, save_graphml
+
+    if output.suffix not in (".graphml", ".json"):
+        raise CommandError(f"{output} must end in .graphml or .json.")
+    _, index = _index(location)
+    (save_graphml if output.suffix == ".graphml" else save_graph)(output, index.graph)
+    typer.echo(f"{output}: {index.graph.number_of_nodes():,} nodes, {index.graph.number_of_edges():,} edges")
+
+
+@graph_app.command("draw")
+def graph_draw(
+    location: Location,
+    output: Annotated[Path, typer.Argument(help="File to write: .html answers the mouse, .svg is a picture.")],
+) -> None:
+    """
+    Draw the module map as one self-contained file.
+    """
+    from bot.stack import CommandError
+    from graph.drawing import draw_html, draw_svg
+    from graph.values import write_atomically
+
+    if output.suffix not in (".html", ".svg"):
+        raise CommandError(f"{output} must end in .html or .svg.")
+    _, index = _index(location)
+    draw = draw_html if output.suffix == ".html" else draw_svg
+    write_atomically(output, draw(index.catalog).encode())
+    typer.echo(f"{output}: {len(index.catalog.modules)} modules")
+
+
+def _index(location: Path) -> tuple[Snapshot, Index]:
+    """
+    Index a code base, with what history and CODEOWNERS say.
+    """
+    from dataclasses import replace
+
+    from graph.index import index_snapshot
+    from graph.relations import add_relations, read_relations, with_owners
+    from graph.snapshot import open_snapshot
+
+    with open_snapshot(location) as snapshot:
+        index = index_snapshot(snapshot, cache=settings().home / "cache")
+        relations = read_relations(snapshot, index.catalog)
+    add_relations(index.graph, relations)
+    return snapshot, replace(index, catalog=with_owners(index.catalog, relations))

@@ -55,6 +55,8 @@ def make_cards(
     files: Mapping[str, ParsedFile],
     imports: Mapping[str, Sequence[str]],
     readmes: Mapping[str, str],
+    *,
+    described: Mapping[str, str] | None = None,
 ) -> tuple[tuple[ModuleCard, ...], tuple[FileCard, ...]]:
     """
     Describe modules and files.
@@ -64,6 +66,7 @@ def make_cards(
         files: Parsed files by path.
         imports: Paths that each file imports.
         readmes: Folder → text of the README in it.
+        described: Module id → what people say it is for, instead of what its documentation says.
 
     Returns:
         Module cards in the order of *modules*, and one file card per file.
@@ -76,7 +79,7 @@ def make_cards(
     for module in modules:
         own = tuple(_file_card(files[path], module.id) for path in module.files)
         symbols = main_symbols(own, used)
-        doc = _module_doc(module, own, readmes)
+        doc = (described or {}).get(module.id) or _module_doc(module, own, readmes)
         cards.append(
             ModuleCard(
                 id=module.id,

@@ -93,6 +93,19 @@ def stream_git(directory: Path, arguments: Sequence[str]) -> Iterator[bytes]:
                 process.kill()
 
 
+def renames_between(directory: Path, old: str, new: str) -> dict[str, str]:
+    """
+    Give old path → new path of the files git takes for renamed between two commits.
+
+    Returns:
+        Empty when git cannot tell: an unknown commit, or a partial clone that lacks the contents.
+    """
+    arguments = ["diff", "--name-status", "-z", "-M40%", "-l4000", "--diff-filter=R", "--no-ext-diff", "--no-textconv"]
+    told = run_git(directory, [*arguments, old, new, "--"], check=False) or b""
+    tokens = told.decode("utf-8", "replace").split("\0")
+    return {tokens[at + 1]: tokens[at + 2] for at in range(0, len(tokens) - 2, 3)}
+
+
 class BlobReader:
     """
     One ``git cat-file --batch`` process that hands out objects by id.

@@ -85,7 +85,7 @@ def read_history(
     _warn_if_shallow(directory, total)
     names: dict[str, str] = {}
     rows: dict[str, dict[tuple[str, ...], PastRequirement]] = defaultdict(dict)
-    for done, change in enumerate(_changes(directory, found, limit), start=1):
+    for done, change in enumerate(read_changes(directory, found, limit), start=1):
         for old, new in change.renames:
             names[old] = names.get(new, new)
         row = _past_requirement(change, names, catalog)
@@ -125,7 +125,7 @@ def read_later_history(
     span = f"{resolve_commit(directory, commit)}..{resolve_commit(directory, until)}"
     names: dict[str, str] = {}
     rows: dict[str, PastRequirement] = {}
-    for change in reversed(list(_changes(directory, span, None))):
+    for change in reversed(list(read_changes(directory, span, None))):
         for old, new in change.renames:
             names[new] = names.get(old, old)
         row = _past_requirement(change, names, catalog)
@@ -204,10 +204,10 @@ def _past_requirement(change: Change, names: dict[str, str], catalog: Catalog) -
     return PastRequirement(change.id, change.date, text, modules, tuple(known), change.author)
 
 
-def _changes(directory: Path, commit: str, limit: int | None) -> Iterator[Change]:
+def read_changes(directory: Path, commit: str, limit: int | None) -> Iterator[Change]:
     """
-    Give commits newest first. A partial clone lacks the contents that rename detection compares: it goes
-    without.
+    Give commits without merges, newest first. A partial clone lacks the contents that rename detection compares: it
+    goes without.
     """
     seen = 0
     try:

@@ -9,15 +9,17 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from graph.cache import ParseCache, cache_key, pack, unpack
+from graph.cache import ParseCache, cache_key, unpack
 from graph.cards import make_cards
+from graph.continuity import compare_catalogs, keep_ids
 from graph.knowledge import Graph, build_graph, load_graph, save_graph
-from graph.languages.parser import ParseTimeoutError, parse_file
 from graph.languages.registry import language_of
 from graph.modules import ModuleFiles, SizedFile, assign_modules
+from graph.overrides import Overrides, apply_overrides, read_overrides
+from graph.parsing import Source, parse_apart
 from graph.resolve import ImportResolver
 from graph.selection import LARGEST_FILE, reason_apart, reason_unreadable
 from graph.snapshot import Entry, Snapshot
@@ -64,9 +66,11 @@ def index_snapshot(
     cache: Path | None = None,
     progress: Progress | None = None,
     modules: Mapping[str, Sequence[str]] | None = None,
+    previous: Catalog | None = None,
+    overrides: Overrides | None = None,
 ) -> Index:
     """
-    Parse a snapshot and build its catalog and graph. The same snapshot always gives the same index.
+    Parse a snapshot and build its catalog and graph. The same snapshot (and *previous*) always gives the same index.
 
     Args:
         snapshot: An open snapshot.
@@ -74,16 +78,20 @@ def index_snapshot(
         progress: Told about each file.
         modules: Module id → its files, for labels that were made with another module rule than ours: exactly these
             modules and files are indexed, whatever the files look like. One that cannot be read counts by its path.
+        previous: An earlier catalog of the same repository: modules that moved since keep their ids, see
+            `graph.continuity`.
+        overrides: What people say about the modules; the snapshot's own `signpost.toml` when None.
 
     Raises:
-        RepositoryError: There is no source file in it.
+        RepositoryError: There is no source file in it, or its `signpost.toml` is not understood.
     """
+    overrides = read_overrides(snapshot) if overrides is None else overrides
     apart: Counter[str] = Counter()
     candidates: list[Entry] = []
     if modules is not None:
         return _index_given(snapshot, modules, cache, progress)
     for entry in snapshot.files:
-        reason = reason_apart(entry.path)
+        reason = "excluded" if overrides.excludes(entry.path) else reason_apart(entry.path)
         if reason is None:
             candidates.append(entry)
         else:
@@ -101,7 +109,7 @@ def index_snapshot(
         len(files),
         dict(apart),
     )
-    return _assemble(snapshot, files, skipped, apart)
+    return _assemble(snapshot, _Parsed(files, skipped, apart), overrides, previous)
 
 
 def _index_given(
@@ -121,7 +129,8 @@ def _index_given(
         for id, paths in sorted(modules.items())
         if paths
     ]
-    return _assemble(snapshot, files, skipped, Counter(), given)
+    parsed = _Parsed(files, skipped, Counter())
+    return _assemble(snapshot, parsed, Overrides(), None, given)
 
 
 def _folder_of(id: str, paths: Sequence[str]) -> str:
@@ -133,27 +142,55 @@ def _folder_of(id: str, paths: Sequence[str]) -> str:
     return posixpath.commonpath([posixpath.dirname(path) for path in paths]) or id
 
 
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """
+    What parsing gave: files by path, what was skipped, what was kept apart and how often.
+    """
+
+    files: dict[str, ParsedFile]
+    skipped: list[Skipped]
+    apart: Counter[str]
+
+
 def _assemble(
     snapshot: Snapshot,
-    files: dict[str, ParsedFile],
-    skipped: list[Skipped],
-    apart: Counter[str],
+    parsed: _Parsed,
+    overrides: Overrides,
+    previous: Catalog | None,
     given: Sequence[ModuleFiles] | None = None,
 ) -> Index:
+    files = parsed.files
     package = _root_package(snapshot, files)
     sizes = {entry.path: entry.size for entry in snapshot.files}
     sized = [SizedFile(path, sizes.get(path, 0), file.language) for path, file in files.items()]
-    modules = given if given is not None else assign_modules(sized, package=package)
+    cut = given if given is not None else assign_modules(sized, package=package)
+    modules, aliases = apply_overrides(tuple(cut), overrides)
     resolver = ImportResolver(list(files.values()), package=package, go_modules=_go_modules(snapshot))
     imports = {path: resolver.resolve(file) for path, file in files.items()}
-    cards, file_cards = make_cards(modules, files, imports, _readmes(snapshot, {module.path for module in modules}))
+    told = _readmes(snapshot, {module.path for module in modules})
+    cards, file_cards = make_cards(modules, files, imports, told, described=overrides.describe)
+    cards = tuple(replace(card, aliases=aliases.get(card.id, ())) for card in cards)
     catalog = Catalog(snapshot.repository, snapshot.commit, cards, file_cards)
+    if previous is not None:
+        catalog = with_lasting_ids(catalog, previous, snapshot, given=overrides.given_ids)
     return Index(
         catalog=catalog,
         graph=build_graph(catalog, files, imports),
-        skipped=tuple(sorted(skipped, key=lambda item: item.path)),
-        apart=tuple(sorted(apart.items())),
+        skipped=tuple(sorted(parsed.skipped, key=lambda item: item.path)),
+        apart=tuple(sorted(parsed.apart.items())),
     )
+
+
+def with_lasting_ids(catalog: Catalog, previous: Catalog, snapshot: Snapshot, *, given: frozenset[str]) -> Catalog:
+    """
+    Give the modules of *catalog*, which was made of *snapshot*, the ids they had in *previous*, but for *given* ones.
+    """
+    blobs, renames = snapshot.since(previous.commit)
+    now = {entry.path: entry.blob for entry in snapshot.files}
+    comparison = compare_catalogs(previous, catalog, renames=renames, blobs=(blobs, now))
+    cards, files = keep_ids(previous, catalog.modules, catalog.files, comparison, given=given)
+    return replace(catalog, modules=cards, files=files)
 
 
 def _parse_all(
@@ -170,35 +207,36 @@ def _parse_with(
 ) -> tuple[dict[str, ParsedFile], list[Skipped]]:
     keys = {entry.path: cache_key(entry.blob, language_of(entry.path) or "") for entry in entries}
     known = store.load(set(keys.values())) if store else {}
-    fresh: dict[str, str] = {}
     files: dict[str, ParsedFile] = {}
-    skipped: list[Skipped] = []
-    try:
-        for done, entry in enumerate(entries):
-            if progress:
-                progress(done, len(entries), entry.path)
-            parsed = _from_cache(entry.path, known.get(keys[entry.path])) or _parse_one(snapshot, entry)
-            if isinstance(parsed, Skipped):
-                log.log(
-                    logging.INFO if parsed.reason in _EXPECTED else logging.WARNING,
-                    "skipped %s: %s",
-                    *_pair(parsed),
-                )
-                skipped.append(parsed)
-                continue
-            if keys[entry.path] not in known:
-                fresh[keys[entry.path]] = pack(parsed)
+    for entry in entries:
+        if (parsed := _from_cache(entry.path, known.get(keys[entry.path]))) is not None:
             files[entry.path] = parsed
+    missing = [entry for entry in entries if entry.path not in files]
+    fresh: dict[str, str] = {}
+    skipped: list[Skipped] = []
+    done = len(files)
+    try:
+        for packed in parse_apart((_source(snapshot, entry) for entry in missing), count=len(missing)):
+            if progress:
+                progress(done, len(entries), packed.path)
+            done += 1
+            if packed.value is None:
+                skipped.append(_skip(packed.path, packed.reason))
+                continue
+            files[packed.path] = unpack(packed.path, packed.value)
+            if store:
+                fresh[keys[packed.path]] = packed.value
     finally:
         if store and fresh:
             store.store(fresh)
     if progress:
         progress(len(entries), len(entries), "parsed")
-    return files, skipped
+    return {entry.path: files[entry.path] for entry in entries if entry.path in files}, skipped
 
 
-def _pair(skipped: Skipped) -> tuple[str, str]:
-    return skipped.path, skipped.reason
+def _skip(path: str, reason: str) -> Skipped:
+    log.log(logging.INFO if reason in _EXPECTED else logging.WARNING, "skipped %s: %s", path, reason)
+    return Skipped(path, reason)
 
 
 def _from_cache(path: str, value: str | None) -> ParsedFile | None:
@@ -210,20 +248,18 @@ def _from_cache(path: str, value: str | None) -> ParsedFile | None:
         return None
 
 
-def _parse_one(snapshot: Snapshot, entry: Entry) -> ParsedFile | Skipped:
+def _source(snapshot: Snapshot, entry: Entry) -> Source:
     """
-    Parse one file; whatever is wrong with it costs that file only.
+    Read one file; whatever is wrong with it costs that file only.
     """
     if entry.size > LARGEST_FILE:
-        return Skipped(entry.path, "generated or too large")
+        return Source(entry.path, entry.blob, None, "generated or too large")
     try:
         data = snapshot.read(entry.path)
-        reason = reason_unreadable(entry.path, data)
-        return Skipped(entry.path, reason) if reason else parse_file(entry.path, data, blob=entry.blob)
     except RepositoryError as error:
-        return Skipped(entry.path, f"unreadable: {error}")
-    except (ParseTimeoutError, RecursionError, ValueError) as error:
-        return Skipped(entry.path, f"the parser gave up: {error}")
+        return Source(entry.path, entry.blob, None, f"unreadable: {error}")
+    reason = reason_unreadable(entry.path, data)
+    return Source(entry.path, entry.blob, None if reason else data, reason or "")
 
 
 def _root_package(snapshot: Snapshot, files: dict[str, ParsedFile]) -> str:

@@ -2,8 +2,8 @@
 The code knowledge graph: nodes for the repository, its modules, files, classes and functions, and their
 edges.
 
-Node ids are ``repository``, ``module:<id>``, ``file:<path>`` and ``symbol:<path>:<qualified>``. Every node
-and every edge has an attribute *kind*; edges between two nodes may be several, one per kind.
+Node ids are ``repository``, ``module:<id>``, ``file:<path>``, ``symbol:<path>:<qualified>`` and ``person:<name>``.
+Every node and every edge has an attribute *kind*; edges between two nodes may be several, one per kind.
 
 ==========  =============================================================
 kind        edge
@@ -13,16 +13,23 @@ defines     file → class or function; class → class or method inside it
 imports     file → file; module → module, with *count* file edges
 inherits    class → class
 calls       file → function or class of another file
+co-changes  file ↔ file, module ↔ module, with *count* commits that touched both
+owns        person → module, with *share* and *source*: CODEOWNERS, or history
 ==========  =============================================================
+
+The last two are not in the code: `graph.relations` adds them.
 """
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 import networkx
 
@@ -36,6 +43,7 @@ _NODE_KINDS = {
     **dict.fromkeys(("function", "method", "constructor", "macro"), "function"),
 }
 _SHORTEST_CALL = 4
+_NOT_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 
 
 def module_node(id: str) -> str:
@@ -57,6 +65,13 @@ def symbol_node(path: str, qualified: str) -> str:
     Name the node of a class or function.
     """
     return f"symbol:{path}:{qualified}"
+
+
+def person_node(name: str) -> str:
+    """
+    Name the node of a person or team.
+    """
+    return f"person:{name}"
 
 
 def build_graph(catalog: Catalog, files: Mapping[str, ParsedFile], imports: Mapping[str, Sequence[str]]) -> Graph:
@@ -153,6 +168,28 @@ def save_graph(path: Path, graph: Graph) -> None:
     write_atomically(path, json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
 
 
+def save_graphml(path: Path, graph: Graph) -> None:
+    """
+    Write a graph as GraphML, which Gephi, yEd and others read. Characters that XML has no way to write are left out.
+    """
+    plain: Graph = networkx.MultiDiGraph()
+    for node, data in graph.nodes(data=True):
+        plain.add_node(_xml(node), **{key: _xml(value) for key, value in data.items()})
+    for source, target, key, data in graph.edges(keys=True, data=True):
+        plain.add_edge(_xml(source), _xml(target), key=_xml(key), **{name: _xml(value) for name, value in data.items()})
+    buffer = io.BytesIO()
+    networkx.write_graphml_xml(plain, buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def _xml(value: Any) -> Any:
+    return (
+        re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", value)
+        if isinstance(value, str)
+        else value
+    )
+
+
 def load_graph(path: Path) -> Graph:
     """
     Read what `save_graph` wrote.
@@ -167,3 +204,73 @@ def load_graph(path: Path) -> Graph:
     if not isinstance(graph, networkx.MultiDiGraph):
         raise RepositoryError(f"{path} is not a readable graph (of another type): index the repository again")
     return graph
+
+
+_COSTS = {"imports": 1.0, "inherits": 1.0, "calls": 1.2, "defines": 1.5, "contains": 1.5, "co-changes": 3.0}
+_PASSIVE = {
+    **{"imports": "imported by", "inherits": "inherited by", "calls": "called by"},
+    **{"defines": "defined in", "contains": "part of", "co-changes": "co-changes"},
+}
+
+
+def find_node(graph: Graph, name: str) -> str | None:
+    """
+    Find what a person names: a node id, a module, a path (or the end of one), a class or function.
+
+    Returns:
+        The node, the first one where several fit; None when nothing does.
+    """
+    for node in (name, module_node(name), file_node(name)):
+        if node in graph:
+            return node
+    ends = (f"/{name}", f":{name}", f".{name}")
+    found = [node for node in graph if node.endswith(ends)]
+    return min(
+        found, key=lambda node: (graph.nodes[node]["kind"] not in ("module", "file"), len(node), node), default=None
+    )
+
+
+def shortest_path(graph: Graph, source: str, target: str) -> tuple[tuple[str, str, str], ...]:
+    """
+    Find how two nodes hang together: along imports, inheritance and calls from one to the other, else from the other to
+    the one, else any way.
+
+    Returns:
+        (node, relation, node) for each step; against its direction a relation is said in the passive: ``imported by``.
+        Empty when nothing joins them, or they are the same.
+    """
+    left_out = ("repository", "person")
+    inside = graph.subgraph(node for node, data in graph.nodes(data=True) if data["kind"] not in left_out)
+    used = _used(inside)
+    for view, ends in (
+        (used, (source, target)),
+        (used, (target, source)),
+        (inside.to_undirected(as_view=True), (source, target)),
+    ):
+        try:
+            nodes = networkx.dijkstra_path(view, *ends, weight=_cheapest)
+        except (networkx.NetworkXNoPath, networkx.NodeNotFound):
+            continue
+        ordered = nodes if nodes[0] == source else nodes[::-1]
+        return tuple(_step(graph, one, other) for one, other in pairwise(ordered))
+    return ()
+
+
+def _used(graph: Graph) -> Graph:
+    edges = [(a, b, key) for a, b, key, data in graph.edges(keys=True, data=True) if data["kind"] != "co-changes"]
+    used: Graph = graph.edge_subgraph(cast("Any", edges))
+    return used
+
+
+def _cheapest(_source: str, _target: str, edges: Mapping[str, Mapping[str, Any]]) -> float:
+    return min(_COSTS[str(data["kind"])] for data in edges.values())
+
+
+def _step(graph: Graph, source: str, target: str) -> tuple[str, str, str]:
+    said = [(_COSTS[kind], 0, kind) for kind in _kinds(graph, source, target)]
+    said += [(_COSTS[kind], 1, _PASSIVE[kind]) for kind in _kinds(graph, target, source)]
+    return source, min(said)[2], target
+
+
+def _kinds(graph: Graph, source: str, target: str) -> list[str]:
+    return [str(data["kind"]) for data in graph[source][target].values()] if graph.has_edge(source, target) else []

@@ -29,6 +29,9 @@ _ALWAYS_A_GIANT = 8.0
 _FEW_FILES = 3
 _LARGE = 2.5
 _LARGE_IN_A_GIANT = 4.0
+_LARGEST_SHARE = 0.1
+_MANY_NAMES = 8
+_FAR_TOO_MANY = 1.6
 _NEVER_ALONE = frozenset({"__init__", "__main__", "index", "mod", "lib", "main", "package-info", ""})
 _STYLE_SHEETS = frozenset({"html", "css", "shell", "sql"})
 
@@ -77,6 +80,7 @@ def assign_modules(files: Sequence[SizedFile], *, package: str = "") -> tuple[Mo
     wanted = wanted_modules(len(files))
     groups = _joined(_by_folder(places), weights, wanted)
     groups = _split_giants(groups, weights, wanted)
+    groups = _split_by_letters(groups, weights, wanted)
     return _named(groups, root or package or ROOT)
 
 
@@ -193,7 +197,7 @@ def _joined(groups: dict[str, _Group], weights: Mapping[str, float], wanted: int
     while len(joined) > wanted + 3:
         dust *= 1.25
         harder = _join_once(groups, weights, dust, average)
-        if _grows_giants(joined, harder, weights, average):
+        if len(joined) <= _FAR_TOO_MANY * wanted and _grows_giants(joined, harder, weights, average):
             return joined
         joined = harder
     return joined
@@ -298,6 +302,69 @@ def _split(
     if rest:
         split[group.place] = _Group(group.place, rest)
     return split
+
+
+def _split_by_letters(groups: dict[str, _Group], weights: Mapping[str, float], wanted: int) -> dict[str, _Group]:
+    """
+    Divide what still is a large share of everything, because it has very many small folders or files, by their names.
+
+    Letters are no topics, but ``plugins/a-c`` is a better answer than one module that is half of the repository.
+    """
+    total = sum(weights.values())
+    average = total / wanted
+    limit = max(_LARGEST_SHARE * total, _GIANT * average)
+    split: dict[str, _Group] = {}
+    for place, group in groups.items():
+        stems = _by_stem(group)
+        if group.weight(weights) <= limit or len(stems) < _MANY_NAMES:
+            split.setdefault(place, group)
+            continue
+        own = [item for stem in sorted(stems) if stem in _NEVER_ALONE for item in stems[stem]]
+        sizes = {
+            stem: sum(weights[path] for path, _ in files) for stem, files in stems.items() if stem not in _NEVER_ALONE
+        }
+        taken = set(groups) | set(split)
+        for label, names in _runs(sorted(sizes, key=lambda stem: (stem.lower(), stem)), sizes, 1.5 * average):
+            files = [item for name in names for item in stems[name]]
+            below = f"{place}/{label}" if place else label
+            if below in taken:
+                own += files
+            else:
+                split[below] = _Group(below, files)
+                taken.add(below)
+        if own:
+            split[place] = _Group(place, own)
+    return split
+
+
+def _runs(names: Sequence[str], sizes: Mapping[str, float], most: float, depth: int = 1) -> list[tuple[str, list[str]]]:
+    """
+    Cut sorted names where their beginnings change, into runs of about equal size.
+
+    A cut is between letters, not after so many names, so that one more name moves no other.
+
+    >>> _runs(["apple", "avocado", "banana", "cherry", "date"], dict.fromkeys(
+    ...     ("apple", "avocado", "banana", "cherry", "date"), 1.0), 2.0)
+    [('a', ['apple', 'avocado']), ('b-c', ['banana', 'cherry']), ('d', ['date'])]
+    """
+    buckets: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        buckets[name[:depth].lower()].append(name)
+    runs: list[tuple[str, str, list[str]]] = []
+    weight = 0.0
+    for key, found in buckets.items():
+        size = sum(sizes[name] for name in found)
+        if size > most and len(found) > 1 and depth < max(map(len, found)):
+            inner = _runs(found, sizes, most, depth + 1)
+            runs += [(label, "", inside) for label, inside in inner]
+            weight = most
+        elif runs and runs[-1][1] and weight + size <= most:
+            runs[-1] = (runs[-1][0], key, [*runs[-1][2], *found])
+            weight += size
+        else:
+            runs.append((key, key, list(found)))
+            weight = size
+    return [(f"{first}-{last}" if last not in ("", first) else first, inside) for first, last, inside in runs]
 
 
 def _by_stem(group: _Group) -> dict[str, list[tuple[str, str]]]:

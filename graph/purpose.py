@@ -13,6 +13,18 @@ from typing import Protocol
 
 LONGEST_PURPOSE = 240
 _FILES_TOLD_BY_TWO = 12
+_NOTE = re.compile(
+    r"^\W*(?:please\s+)?"
+    r"(?:notes?|n\.?b\.?|nota bene|warning|caution|attention|important|todo|fixme|xxx|hack|deprecated|see|submodules)\b"
+    r"(?=\s*[:!]|\s+-|\s+(?:that|about|also|should|must|https?)\b|\W*$|\s+(?-i:[A-Z#<]))"
+    r"|\b(?:TODO|FIXME|XXX)\b|\bnoqa\b|\bpylint\b|\beslint\b|https?://\S+$"
+    r"|\bcircular (?:import|dependenc|reference)|\bbackwards?[- ]compatib|\blegacy reasons\b|\bset up here\b"
+    r"|\b(?:edit|editing|modify|modifying|change|changing|update|updating) this file\b|\bkeep (?:\w+ )?(?:in )?sync\b"
+    r"|\b(?:do not|don't|never|should(?: only| not)?|must(?: not)?) (?:be )?(?:import|edit|remove|use[d]? directly)"
+    r"|\bimport(?:ed|ing)? (?:\w+ ){0,3}(?:from )?here\b|\bfor maintainability\b|\bleft here for reference\b",
+    re.IGNORECASE,
+)
+_TODO = re.compile(r"\s*\b(?:TODO|FIXME|XXX)\b.*$", re.DOTALL)
 _WHAT = {"css": "Style sheets for", "html": "Templates for", "shell": "Scripts:", "sql": "SQL for"}
 
 
@@ -69,12 +81,29 @@ def lead(text: str, count: int) -> str:
     >>> lead("Money\\n\\nAmounts of money and how to round them. And so on.", 1)
     'Amounts of money and how to round them.'
     """
-    paragraphs = [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text)]
-    told = [paragraph for paragraph in paragraphs if re.search(r"[^\W\d_]{2}", paragraph)]
+    paragraphs = (_TODO.sub("", " ".join(paragraph.split())) for paragraph in re.split(r"\n\s*\n", text))
+    told = [kept for paragraph in paragraphs if (kept := [part for part in _parts(paragraph) if _is_told(part)])]
     if not told:
         return ""
-    first = next((paragraph for paragraph in told if len(paragraph.split()) > 2), told[0])
-    return clip(" ".join(re.split(r"(?<=[.!?])\s+(?=[A-Z\"'`(\d])", first)[:count]))
+    first = next((parts for parts in told if len(" ".join(parts).split()) > 2), told[0])
+    return clip(" ".join(first[:count]))
+
+
+def _parts(paragraph: str) -> list[str]:
+    return re.split(r"(?<=[.!?])\s+(?=[A-Z\"'`(\d])", paragraph)
+
+
+def _is_told(sentence: str) -> bool:
+    """
+    Whether a sentence says what something is, and is no note to developers, heading or lead-in to a list.
+
+    >>> [_is_told(text) for text in ("Rounds money.", "PLEASE NOTE: keep both.", "Set up here:", "TODO: own menu?")]
+    [True, False, False, False]
+    """
+    if not re.search(r"[^\W\d_]{2}", sentence) or _NOTE.search(sentence):
+        return False
+    shouted = sentence.isupper() and len(sentence.split()) > 1
+    return not (shouted or sentence.endswith((":", ":.")))
 
 
 def short_names(qualified: Sequence[str]) -> tuple[str, ...]:
@@ -118,9 +147,9 @@ def _symbol_docs(main_symbols: Sequence[str], files: Sequence[_File]) -> list[st
             if symbol.doc:
                 docs.setdefault(symbol.qualified, symbol.doc)
     return _distinct(
-        f"{short}: {_sentence(lead(docs[name], 1))}"
+        f"{short}: {_sentence(told)}"
         for name, short in zip(main_symbols, short_names(main_symbols), strict=False)
-        if name in docs
+        if (told := lead(docs.get(name, ""), 1))
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from graph.git import BlobReader, git_directory, resolve_commit, run_git
+from graph.git import BlobReader, git_directory, renames_between, resolve_commit, run_git
 from graph.values import RepositoryError
 
 LARGEST_HASHED = 4 << 20
@@ -67,6 +67,16 @@ class Snapshot:
         """
         return self._store.read(self._entries[path])
 
+    def since(self, commit: str) -> tuple[dict[str, str], dict[str, str]]:
+        """
+        Say what git knows about an earlier commit.
+
+        Returns:
+            Path → object id of its files, and old path → new path of renamed ones; both empty when the commit is
+            unknown here or there is no git.
+        """
+        return self._store.since(commit, self.commit)
+
     def close(self) -> None:
         """
         Let go of the process or the files behind it.
@@ -118,6 +128,13 @@ class _GitStore:
             self._reader = BlobReader(self._directory)
         return self._reader.read(entry.blob)
 
+    def since(self, old: str, new: str) -> tuple[dict[str, str], dict[str, str]]:
+        listing = run_git(self._directory, ["ls-tree", "-r", "-z", "-l", "--full-tree", old], check=False)
+        if listing is None:
+            return {}, {}
+        blobs = {entry.path: entry.blob for entry in _tree_entries(listing)}
+        return blobs, renames_between(self._directory, old, new)
+
     def close(self) -> None:
         if self._reader is not None:
             self._reader.close()
@@ -131,9 +148,16 @@ class _FolderStore:
     def read(self, entry: Entry) -> bytes:
         try:
             with open(self._places[entry.path], "rb") as file:
-                return file.read()
+                data = file.read()
         except OSError as error:
             raise RepositoryError(f"{entry.path} cannot be read any more ({error.strerror}): index again") from error
+        if entry.size <= LARGEST_HASHED and _hashed(data) != entry.blob:
+            # Kept in the cache under the old id it would come back for ever.
+            raise RepositoryError(f"{entry.path} changed while it was read: index again")
+        return data
+
+    def since(self, _old: str, _new: str) -> tuple[dict[str, str], dict[str, str]]:
+        return {}, {}
 
     def close(self) -> None:
         return None
@@ -221,5 +245,8 @@ def _blob_id(real: str, size: int) -> str:
     if size > LARGEST_HASHED:
         return hashlib.sha1(f"large {size}".encode(), usedforsecurity=False).hexdigest()
     with open(real, "rb") as file:
-        data = file.read()
+        return _hashed(file.read())
+
+
+def _hashed(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()

@@ -115,6 +115,7 @@ class ModuleCard:
         owners: Names of people who know it, best first; may be empty.
         recent: Lines of recent past requirements, newest first; may be empty.
         doc: What the module's own documentation says (package docstring, README in its folder); may be empty.
+        aliases: Ids it would have or had by its path, and those of modules that went into it; see `graph.continuity`.
     """
 
     id: str
@@ -128,6 +129,7 @@ class ModuleCard:
     owners: tuple[str, ...] = ()
     recent: tuple[str, ...] = ()
     doc: str = ""
+    aliases: tuple[str, ...] = ()
 
     def text(self) -> str:
         """
@@ -171,6 +173,8 @@ class Catalog:
         object.__setattr__(self, "modules", tuple(sorted(self.modules, key=lambda card: card.id)))
         object.__setattr__(self, "files", tuple(sorted(self.files, key=lambda card: card.path)))
         self._lookup["cards"] = {card.id: card for card in self.modules}
+        self._lookup["ids"] = {alias: card.id for card in reversed(self.modules) for alias in card.aliases}
+        self._lookup["ids"] |= {card.id: card.id for card in self.modules}
         self._lookup["modules"] = {card.path: card.module for card in self.files}
         self._lookup["files"] = {card.path: card for card in self.files}
 
@@ -196,6 +200,13 @@ class Catalog:
         """
         module: str | None = self._lookup["modules"].get(path)
         return module
+
+    def current_id(self, id: str) -> str | None:
+        """
+        Give the id of a module that may be named by an alias, or None when there is no such module any more.
+        """
+        found: str | None = self._lookup["ids"].get(id)
+        return found
 
     def card(self, id: str) -> ModuleCard:
         """
@@ -239,8 +250,8 @@ class Catalog:
             "format": CATALOG_FORMAT,
             "repository": self.repository,
             "commit": self.commit,
-            "modules": [asdict(card) for card in self.modules],
-            "files": [asdict(card) for card in self.files],
+            "modules": [_module_json(card) for card in self.modules],
+            "files": [_plain(card) | {"symbols": [_plain(symbol) for symbol in card.symbols]} for card in self.files],
         }
 
     @classmethod
@@ -345,9 +356,24 @@ def _short_path(path: str, folder: str) -> str:
     return path[len(folder) + 1 :] if path.startswith(folder + "/") else path.rsplit("/", 1)[-1]
 
 
+def _plain(value: Any) -> dict[str, Any]:
+    """
+    Give the fields of a dataclass; unlike `asdict` without copying what is in them, which is most of the time it takes.
+    """
+    return {item.name: getattr(value, item.name) for item in fields(value)}
+
+
+def _module_json(card: ModuleCard) -> dict[str, Any]:
+    row = _plain(card)
+    if not card.aliases:
+        del row["aliases"]  # a catalog written before there were any keeps its fingerprint
+    return row
+
+
 def _module_card(row: dict[str, Any]) -> ModuleCard:
     edges = {name: tuple((module, int(count)) for module, count in row[name]) for name in ("imports", "imported_by")}
     lists = {name: tuple(row[name]) for name in ("files", "symbols", "owners", "recent")}
+    lists["aliases"] = tuple(row.get("aliases", ()))
     return ModuleCard(**{**row, **edges, **lists})
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from graph.values import write_atomically
+from graph.values import Catalog, write_atomically
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ def load_labelled(path: Path) -> tuple[LabelledText, ...]:
     )
 
 
-def known_only(rows: Sequence[LabelledText], module_ids: Iterable[str]) -> tuple[LabelledText, ...]:
+def known_only(rows: Sequence[LabelledText], catalog: Catalog) -> tuple[LabelledText, ...]:
     """
-    Drop labels that name no module of the catalog, and rows that have none left.
+    Say labels by the ids of *catalog*, aliases resolved; drop those that name no module of it, and rows without any.
     """
-    known = frozenset(module_ids)
-    kept = ((row, tuple(module for module in row.modules if module in known)) for row in rows)
+    current = ((row, [catalog.current_id(module) for module in row.modules]) for row in rows)
+    kept = ((row, tuple(dict.fromkeys(module for module in modules if module))) for row, modules in current)
     return tuple(replace(row, modules=modules) for row, modules in kept if modules)

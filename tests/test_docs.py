@@ -58,7 +58,18 @@ def test_every_command_in_the_readme_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["ask"], ["release"], ["release", "list"], ["dataset"], ["graph"], ["feedback"]]
+    "command",
+    [
+        [],
+        ["ask"],
+        ["release"],
+        ["release", "list"],
+        ["dataset"],
+        ["graph"],
+        ["graph", "draw"],
+        ["feedback"],
+        ["upgrade"],
+    ],
 )
 def test_every_command_explains_itself(command: list[str]) -> None:
     result = CliRunner().invoke(app, [*command, "--help"])

@@ -89,7 +89,7 @@ def run_bench(
     began = time.monotonic()
     bench = read_bench_set(folder)
     catalog = index_given_modules(bench, repository, cache=cache, progress=stage_of(report, "index"))
-    past = known_only(bench.texts("train"), catalog.module_ids)
+    past = known_only(bench.texts("train"), catalog)
     past = past[-QUICK_ROWS:] if quick else past
     report("fit the shortlist", 0, 1, f"{len(past)} past requirements, {len(catalog.modules)} modules")
     fitting = time.monotonic()

@@ -4,15 +4,20 @@ One repository as training reads it: code and history, as of now and as of the h
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from graph.history import commit_before, read_history, read_later_history
 from graph.index import index_snapshot, save_graph
+from graph.overrides import read_overrides
+from graph.relations import add_relations, read_relations
 from graph.snapshot import open_snapshot
 from graph.values import Catalog, PastRequirement, Progress, RepositoryError, save_history
 from training.dataset import DEV_SHARE, MIN_HISTORY, TEST_SHARE
+
+log = logging.getLogger("signpost.training")
 
 Report = Callable[[str, int, int, str], None]
 """Called with (stage, done, total, detail)."""
@@ -44,7 +49,8 @@ def read_corpus(location: Path | str, *, name: str, home: Path, report: Report) 
         graph.values.RepositoryError: it cannot be read.
     """
     kept = home / "repositories" / name
-    catalog = _index(location, None, name=name, home=home, report=report, keep=kept)
+    before_this = _kept_catalog(kept / "catalog.json")
+    catalog = _index(location, None, name=name, home=home, report=report, previous=before_this, keep=kept)
     history = read_history(location, commit=catalog.commit, catalog=catalog, progress=stage_of(report, "history"))
     save_history(kept / "history.jsonl", history)
     if len(history) < MIN_HISTORY:
@@ -54,7 +60,8 @@ def read_corpus(location: Path | str, *, name: str, home: Path, report: Report) 
         before = commit_before(location, first_held_out.id)
     except RepositoryError:  # a shallow clone that holds just this much
         return Corpus(catalog, history, catalog, history)
-    past_catalog = _index(location, before, name=name, home=home, report=report)
+    # The way back, too: a module has one id in both, so what is learned from the past reaches its row of today.
+    past_catalog = _index(location, before, name=name, home=home, report=report, previous=catalog)
     earlier = read_history(location, commit=before, catalog=past_catalog)
     later = read_later_history(location, commit=before, until=catalog.commit, catalog=past_catalog)
     return Corpus(catalog, history, past_catalog, (*earlier, *later))
@@ -67,14 +74,32 @@ def _index(
     name: str,
     home: Path,
     report: Report,
+    previous: Catalog | None,
     keep: Path | None = None,
 ) -> Catalog:
+    with open_snapshot(location, name=name) as newest:
+        overrides = read_overrides(newest)  # today's cut counts for the past, too
     with open_snapshot(location, commit=commit, name=name) as snapshot:
-        index = index_snapshot(snapshot, cache=home / "cache", progress=stage_of(report, "index"))
+        index = index_snapshot(
+            snapshot, cache=home / "cache", progress=stage_of(report, "index"), previous=previous, overrides=overrides
+        )
+        if keep is not None:
+            add_relations(index.graph, read_relations(snapshot, index.catalog))
     if keep is not None:
         index.catalog.save(keep / "catalog.json")
         save_graph(keep / "graph.json", index.graph)
     return index.catalog
+
+
+def _kept_catalog(path: Path) -> Catalog | None:
+    """
+    Read the catalog of the last time, so that modules keep their ids; a damaged one is as good as none.
+    """
+    try:
+        return Catalog.load(path) if path.exists() else None
+    except RepositoryError as error:
+        log.warning("module ids start afresh: %s", error)
+        return None
 
 
 def stage_of(report: Report, stage: str) -> Progress:

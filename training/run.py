@@ -106,7 +106,7 @@ def train_release(
     dataset = build_dataset(
         corpus.past_catalog,
         corpus.past_history,
-        known_only(feedback, corpus.past_catalog.module_ids),
+        known_only(feedback, corpus.past_catalog),
         config,
         progress=stage_of(report, "dataset"),
     )
@@ -233,12 +233,11 @@ def _everything_known(dataset: Dataset, corpus: Corpus, feedback: Sequence[Label
     """
     What the deployed shortlist may know: the whole history up to now, or all texts from the graph, and the feedback.
     """
-    ids = corpus.catalog.module_ids
     if dataset.held_out == "history":
         past = [LabelledText(row.id, row.text, row.modules, "history", row.date) for row in corpus.history]
     else:
         past = [example.labelled for example in dataset.examples if example.origin != "feedback"]
-    return known_only([*past, *feedback], ids)
+    return known_only([*past, *feedback], corpus.catalog)
 
 
 def _write_parts(

@@ -140,6 +140,35 @@ def test_a_usual_repository_gets_a_useful_number_of_modules(count: int) -> None:
     assert largest <= 0.12 * sum(sizes.values())
 
 
+@pytest.mark.parametrize("prefix", ["plugins/", "packages/gatsby-plugin-", ""])
+def test_hundreds_of_tiny_sibling_folders_make_a_useful_number_of_modules(prefix: str) -> None:
+    shuffle = random.Random(3)
+    names = sorted({"".join(shuffle.choice("abcdefghij") for _ in range(8)) for _ in range(450)})
+    sizes = {f"{prefix}{name}/{file}.js": 1500 for name in names for file in ("index", "util")}
+    divided = modules_of(sizes)
+
+    assert 0.4 * wanted_modules(len(sizes)) <= len(divided) <= 1.7 * wanted_modules(len(sizes))
+    assert max(len(paths) for paths in divided.values()) <= 0.12 * len(sizes)
+    assert all(len({path.rsplit("/", 1)[0] for path in paths}) * 2 == len(paths) for paths in divided.values())
+
+
+def test_ten_thousand_files_in_one_folder_are_divided_by_name() -> None:
+    shuffle = random.Random(4)
+    names = {"".join(shuffle.choice("abcdefghij") for _ in range(8)) for _ in range(10_000)}
+    divided = modules_of({f"all/{name}.c": 2000 for name in names})
+
+    assert 100 <= len(divided) <= 500
+    assert max(map(len, divided.values())) <= 0.02 * len(names)
+
+
+def test_one_more_sibling_changes_only_the_module_it_joins() -> None:
+    sizes = {f"plugins/{a}{b}{c}/f{n}.js": 1500 for a in "abcdefgh" for b in "klmno" for c in "xyz" for n in (1, 2)}
+    before = set(modules_of(sizes).values())
+    after = set(modules_of({**sizes, "plugins/ckw/f1.js": 1500}).values())
+
+    assert len(before - after) <= 1
+
+
 @pytest.mark.parametrize(
     ("path", "reason"),
     [

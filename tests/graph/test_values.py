@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from graph.index import index_snapshot
+from graph.purpose import purpose_from
 from graph.snapshot import open_snapshot
 from graph.values import Catalog, PastRequirement, RepositoryError, load_history, save_history
 
@@ -118,3 +119,22 @@ def test_a_damaged_history_file_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(RepositoryError, match="not a readable history"):
         load_history(tmp_path / "history.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("doc", "purpose"),
+    [
+        ("PLEASE NOTE: If you edit this file, please also update the script.", "Holds Tax and Vat."),
+        ("Miscellaneous helpers.\n\nobjects set up here:\n", "Miscellaneous helpers."),
+        ("TODO: implement own menu?", "Holds Tax and Vat."),
+        ("Notes about namespaces set up here:\n\nRounds money. Rarely.", "Rounds money. Rarely."),
+        ("Rounds money. TODO K is the key of this table.", "Rounds money."),
+        ("INNER CLASSES", "Holds Tax and Vat."),
+        ("Submodules should take care to stay apart.\n\nRounds money.", "Rounds money."),
+        ("Important parts of the tax law.", "Important parts of the tax law."),
+        ("Notes that people leave on a bill.", "Holds Tax and Vat."),
+        ("See-through windows.", "See-through windows."),
+    ],
+)
+def test_notes_to_developers_are_no_purpose(doc: str, purpose: str) -> None:
+    assert purpose_from(doc, ("Tax", "Vat"), ()) == purpose
