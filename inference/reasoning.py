@@ -97,10 +97,13 @@ class Verifier:
         """
         body = text.split(f"\n{MODULE_LINE}")[0]
         told = " ".join([requirement, *(item.text for item in evidence)])
+        relations = [item.text for item in evidence if item.kind == "relation"]
         quotable = " ".join([requirement, *(item.text for item in evidence if item.kind == "past")])
         allowed = {module, *(item.name for item in evidence), *(item.file for item in evidence if item.file)}
         kept: list[str] = []
         for sentence in split_sentences(body):
+            if "import" in sentence and not any(relation in sentence for relation in relations):
+                continue  # an edge of the graph is told as the graph has it, or not at all
             if sentence not in kept and self._holds(sentence, told=told, quotable=quotable, allowed=allowed):
                 kept.append(sentence)
         if not any(_names_evidence(sentence, evidence) for sentence in kept[:MAX_SENTENCES]):

@@ -64,6 +64,8 @@ def test_the_template_passes_its_own_check(shop_catalog: Catalog, evidence: tupl
         "This belongs in warehouse.",
         "It simply feels right.",
         "Use `shipping.Service` here.",
+        "shipping imports shipping.",
+        "shipping is imported by compute_postage.",
     ],
 )
 def test_a_sentence_with_something_invented_is_dropped(
