@@ -162,7 +162,7 @@ def joined_terms(text: str) -> list[str]:
     Return what adjacent words would be as one word, stemmed: "note type" may be spelled "notetype" in the code.
 
     >>> joined_terms("sort note types")
-    ['sortnote', 'notetyp']
+    ['sortnot', 'notetyp']
     """
     found = [match.group().lower() for match in _WORD.finditer(text) if match.group().isascii()]
     return [stem(left + right) for left, right in itertools.pairwise(found)]
