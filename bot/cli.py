@@ -21,6 +21,7 @@ from bot.shared import AsJson, Location, RepoName, console, settings
 from bot.upgrading import upgrade
 
 if TYPE_CHECKING:
+    from bot.stack import Stack
     from worker.settings import Settings
 
 app = typer.Typer(
@@ -168,12 +169,11 @@ def retrain(
         typer.echo(f"Training {training.id[:8]} of {repository.name} is queued.")
 
 
-def _train(open_stack: object, name: str, preset: str, *, requested_by: str) -> None:
+def _train(open_stack: Stack, name: str, preset: str, *, requested_by: str) -> None:
     from bot import stack
     from bot.screen import Bars, show_scorecard
     from worker import store
 
-    assert isinstance(open_stack, stack.Stack)  # noqa: S101 -- for the type checker
     screen = console()
     with open_stack.sessions() as session:
         repository = stack.find_repository(session, open_stack.settings, name)
