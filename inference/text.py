@@ -98,12 +98,16 @@ def clean_requirement(text: str) -> str:
     """
     Return what a person asked with control characters removed, white space folded and a bounded length.
 
-    >>> clean_requirement("  where is\\x00 the\\n router? ")
-    'where is the router?'
+    Lines stay lines: the first one says what is asked, the others tell around it.
+
+    >>> clean_requirement("  where is\\x00 the  router?\\n\\n It is slow. ")
+    'where is the router?\\nIt is slow.'
     """
-    text = unicodedata.normalize("NFKC", text)
-    text = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(text.split())[:MAX_REQUIREMENT_CHARACTERS]
+    lines = []
+    for line in unicodedata.normalize("NFKC", text).splitlines():
+        printable = "".join(character if character.isprintable() else " " for character in line)
+        lines.append(" ".join(printable.split()))
+    return "\n".join(line for line in lines if line)[:MAX_REQUIREMENT_CHARACTERS]
 
 
 def stem(word: str) -> str:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from graph.values import Progress
 from inference.fusion import Fusion, HeldOut
-from inference.ranker import ALL_FEATURES, Ranker, best_first
+from inference.ranker import ALL_FEATURES, Ranker, best_first, readable
 from inference.shortlist import FEATURES
 from training.dataset import Example
 from training.metrics import expected_calibration_error, hit_at_k, mcnemar, score
@@ -61,7 +61,7 @@ def prepare(
     place = {module: i for i, module in enumerate(ranker.catalog.module_ids)}
     features = []
     for done, example in enumerate(examples, start=1):
-        features.append(ranker.features(example.requirement))
+        features.append(ranker.features(readable(example.requirement)))  # as it is served
         progress(done, len(examples), "held-out requirements")
     relevant = tuple(tuple(place[module] for module in example.modules) for example in examples)
     return Prepared(tuple(examples), tuple(features), relevant)

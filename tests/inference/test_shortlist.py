@@ -6,8 +6,9 @@ from graph.values import Catalog
 from inference.classifier import TextClassifier
 from inference.labelled import LabelledText
 from inference.meaning import MEANING_FEATURES
+from inference.ranker import readable
 from inference.shortlist import FEATURES, Bm25, Shortlist, neutral_where_unknown
-from inference.text import joined_terms
+from inference.text import joined_terms, title_of
 
 
 def _column(shortlist: Shortlist, requirement: str, feature: str) -> dict[str, float]:
@@ -115,3 +116,7 @@ def test_neutral_means_the_mean_of_the_known() -> None:
     scores = np.array([1.0, np.nan, 3.0], dtype=np.float32)
 
     assert neutral_where_unknown(scores).tolist() == [1.0, 2.0, 3.0]
+
+
+def test_a_served_requirement_keeps_its_title_apart_from_the_rest() -> None:
+    assert title_of(readable("Wrong customs form\r\n\r\nIt happens since  May.")) == "Wrong customs form"
