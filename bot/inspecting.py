@@ -14,6 +14,7 @@ from bot.shared import Location, console, settings
 if TYPE_CHECKING:
     from graph.index import Index
     from graph.snapshot import Snapshot
+    from training.dataset import Dataset
 
 dataset_app = typer.Typer(no_args_is_help=True, help="Build a dataset without training, look at its rows.")
 graph_app = typer.Typer(no_args_is_help=True, help="Look at the code knowledge graph of a code base.")
@@ -54,10 +55,8 @@ def dataset_show(
     """
     from collections import Counter
 
-    from training.dataset import load_dataset
-
     seen: Counter[tuple[str, str]] = Counter()
-    for example in load_dataset(folder).examples:
+    for example in _load(folder).examples:
         seen[example.origin, example.split] += 1
         if seen[example.origin, example.split] > rows:
             continue
@@ -71,15 +70,23 @@ def dataset_stats(folder: Annotated[Path, typer.Argument(help="Folder of a datas
     """
     Count rows by origin and split, and words a row.
     """
-    from training.dataset import load_dataset
-
-    dataset = load_dataset(folder)
+    dataset = _load(folder)
     typer.echo(f"dataset {dataset.hash[:16]}, held-out rows from {dataset.held_out}")
     for kind, count in dataset.counts().items():
         rows = [e for e in dataset.examples if f"{e.origin}/{e.split}" == kind]
         length = sum(len(e.requirement.split()) for e in rows) / count
         named = sum(e.names_module for e in rows) / count
         typer.echo(f"{kind:16} {count:6} rows  {length:5.1f} words a row  {named:4.0%} name their module or file")
+
+
+def _load(folder: Path) -> Dataset:
+    from bot.stack import CommandError
+    from training.dataset import load_dataset
+
+    try:
+        return load_dataset(folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CommandError(f"{folder} is no readable dataset ({error}): `signpost dataset build` makes one.") from error
 
 
 @graph_app.command("stats")

@@ -14,7 +14,9 @@ from statistics import median
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import RedisError
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from worker import store
@@ -22,7 +24,7 @@ from worker.ask import submit_question, wait_for_answer
 from worker.database import Sessions, make_engine, session_factory, upgrade
 from worker.process import Children
 from worker.queues import ANSWERS, TRAINING, enqueue_training, living_workers
-from worker.settings import Settings
+from worker.settings import Settings, without_password
 from worker.tables import Answer, Repository, Training
 from worker.valkey import open_redis
 
@@ -50,14 +52,32 @@ class Stack:
 def open_stack(settings: Settings) -> Iterator[Stack]:
     """
     Upgrade the database, start or find the queue, and let go of both at the end.
+
+    Raises:
+        CommandError: one of them cannot be reached.
     """
-    upgrade(settings.database_url)
+    try:
+        upgrade(settings.database_url)
+    except OperationalError as error:
+        where = without_password(settings.database_url)
+        raise CommandError(
+            f"The database {where} cannot be reached: check SIGNPOST_DATABASE_URL ({error.orig})."
+        ) from error
     engine = make_engine(settings.database_url)
     try:
         with open_redis(settings) as connection:
+            _ping(connection, settings)
             yield Stack(settings, session_factory(engine), connection)
     finally:
         engine.dispose()
+
+
+def _ping(connection: Redis, settings: Settings) -> None:
+    try:
+        connection.ping()
+    except RedisError as error:
+        where = without_password(settings.redis_url or "")
+        raise CommandError(f"The queue {where} cannot be reached: check SIGNPOST_REDIS_URL ({error}).") from error
 
 
 @contextmanager

@@ -1,0 +1,42 @@
+"""
+What a person reads in the terminal when something they named is not there.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "said"),
+    [
+        (["ask", "x"], {"SIGNPOST_REDIS_URL": "redis://:secret@127.0.0.1:1/0"}, "check SIGNPOST_REDIS_URL"),
+        (["ask", "x"], {"SIGNPOST_DATABASE_URL": "postgresql://a:secret@127.0.0.1:1/x"}, "check SIGNPOST_DATABASE_URL"),
+        (["ask", "x"], {"SIGNPOST_RETRAIN_DAYS": "soon"}, "SIGNPOST_RETRAIN_DAYS must be"),
+        (["ask", "x"], {}, "No repository was added yet"),
+        (["dataset", "show", "nowhere"], {}, "signpost dataset build"),
+        (["graph", "stats", "nowhere"], {}, "nowhere"),
+        (["release", "show", "nothing"], {}, "nothing"),
+        (["feedback", "confirm", "nothing"], {}, "nothing"),
+    ],
+)
+def test_what_is_not_there_is_one_sentence_and_a_failure(
+    tmp_path: Path, words: list[str], environment: dict[str, str], said: str
+) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "bot.cli", *words],
+        env={**os.environ, "SIGNPOST_HOME": str(tmp_path), **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("signpost: ")
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "secret" not in result.stderr
