@@ -14,12 +14,19 @@ Each feature is one column with one value a module, z-scored over the modules, s
     classifier        linear classifier on past requirements and, faintly, on the code
     title_classifier  the same, asked with the first line only
     together          what usually changes together with what the classifier favours
+    linked            what imports, or is imported by, what BM25 favours: personalised PageRank, restarting there
     recent            how often it was the answer, last months counting most
     popularity        how often it was ever the answer; without history, how many files it has
+    size              how many files it has
 
 and with a sentence encoder (`inference.meaning`), else zero:
 
     meaning_module, meaning_file, meaning_centre, meaning_past, meaning_classifier
+
+and from all of them, on a scale of its own:
+
+    reranked          what a small network makes of them that was trained on many other repositories
+    (`inference.reranker`)
 
 What each is worth on real histories is in training/EXPERIMENTS.md.
 """
@@ -44,10 +51,11 @@ from inference.classifier import TextClassifier, character_vectorizer, label_sha
 from inference.embedding import VectorCache
 from inference.labelled import LabelledText
 from inference.meaning import MEANING_FEATURES, Meaning
+from inference.reranker import Reranker
 from inference.text import distinct, joined_terms, terms, title_of, words
 
 Floats = npt.NDArray[np.float32]
-FEATURES = (
+MEASURED = (
     "bm25",
     "bm25_file",
     "title_file",
@@ -59,14 +67,19 @@ FEATURES = (
     "classifier",
     "title_classifier",
     "together",
+    "linked",
     "recent",
     "popularity",
+    "size",
     *MEANING_FEATURES,
 )
+FEATURES = (*MEASURED, "reranked")
 NEAREST = 20
 RECENT_HALF_LIFE_YEARS = 0.4
 NEAREST_HALF_LIFE_YEARS = 2.0
 MOST_FILES_OF_A_REQUIREMENT = 8
+RESTART = 0.5
+"""How often the walk along imports begins again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +160,7 @@ class Shortlist:
         past: Texts with known modules of this catalog, oldest first; may be empty.
         classifier: Fitted on (at most) *past*, or None without history.
         meaning: The features of a sentence encoder; None goes without.
+        reranker: What weighs the features; None takes the one that ships with Signpost.
     """
 
     def __init__(
@@ -155,7 +169,10 @@ class Shortlist:
         past: Sequence[LabelledText],
         classifier: TextClassifier | None,
         meaning: Meaning | None = None,
+        *,
+        reranker: Reranker | None = None,
     ) -> None:
+        self._reranker = reranker if reranker is not None else Reranker.load()
         self.catalog = catalog
         self.past = tuple(past)
         self.classifier = classifier
@@ -180,15 +197,29 @@ class Shortlist:
 
     def features(self, requirement: str) -> Floats:
         """
-        Return all features, z-scored over the modules.  # (modules, len(FEATURES))
+        Return all features, z-scored over the modules but for the last one.  # (modules, len(FEATURES))
+        """
+        return self.weigh(self.columns(requirement))
+
+    def weigh(self, columns: Floats) -> Floats:
+        """
+        Put what the reranker makes of them beside the z-scored features.  # (modules, features) -> one column more
+        """
+        scores = self._reranker.scores(columns)
+        return np.hstack([z_scored(columns), (scores - scores.mean())[:, None]])
+
+    def columns(self, requirement: str) -> Floats:
+        """
+        Return the measured features, each on its own scale.  # (modules, len(MEASURED))
         """
         title = title_of(requirement)
         asked = terms(requirement) + joined_terms(requirement)
         classified = self._classifier_scores(requirement)
         none = np.zeros(len(self._position), dtype=np.float32)
+        by_file = self._best_three(self._files.scores(asked))
         columns = {
             "bm25": self._modules.scores(asked),
-            "bm25_file": self._best_three(self._files.scores(asked)),
+            "bm25_file": by_file,
             "title_file": self._best_three(self._files.scores(terms(title) + joined_terms(title))),
             "names": self._name_scores(requirement),
             "mentions": self._mention_scores(requirement),
@@ -198,12 +229,23 @@ class Shortlist:
             "classifier": classified,
             "title_classifier": self._classifier_scores(title) if title != requirement else classified,
             "together": self._together @ z_scores(classified),
+            "linked": self._reach @ np.maximum(z_scores(by_file), 0.0),
             "recent": self._recent,
             "popularity": self._popularity,
+            "size": self._size,
         }
         if self.meaning is not None:
             columns |= self.meaning.scores(requirement)
-        return np.stack([z_scores(columns.get(name, none)) for name in FEATURES], axis=1)
+        return np.stack([columns.get(name, none) for name in MEASURED], axis=1)
+
+    def file_scores(self, asked: Sequence[str]) -> Floats:
+        """
+        Score every file of the catalog by BM25.  # (files,)
+
+        Args:
+            asked: Terms, see `inference.text.terms`.
+        """
+        return self._files.scores(asked)
 
     def best_files(self, requirement: str, module: str, *, limit: int = 3) -> tuple[str, ...]:
         """
@@ -229,6 +271,8 @@ class Shortlist:
         for owner, found in zip(self._owners, self._file_terms, strict=True):
             whole[owner] += found
         self._modules = Bm25(whole)
+        self._size = np.log1p(np.bincount(self._owners, minlength=len(self._position))).astype(np.float32)
+        self._reach = _reach(catalog, self._position)
         self._names = _name_index(catalog, self._position)
         self._mentions = _mention_index(catalog, self._position)
         self._letters = Letters([" ".join((card.id, *map(_stem, card.files))) for card in catalog.modules])
@@ -311,6 +355,13 @@ def z_scores(values: Floats) -> Floats:
         return np.zeros_like(values)
     scaled: Floats = ((values - values.mean()) / deviation).astype(np.float32)
     return scaled
+
+
+def z_scored(columns: Floats) -> Floats:
+    """
+    `z_scores` of every column.  # (modules, columns)
+    """
+    return np.stack([z_scores(column) for column in columns.T], axis=1)
 
 
 def neutral_where_unknown(scores: Floats) -> Floats:
@@ -449,6 +500,25 @@ def _name_index(catalog: Catalog, position: dict[str, int]) -> dict[str, list[tu
         name: sorted((index, weight / len(modules) ** 0.5) for index, weight in modules.items())
         for name, modules in bearers.items()
     }
+
+
+def _reach(catalog: Catalog, position: dict[str, int]) -> Floats:
+    """
+    Where a walk along imports that starts in a module and often starts again is found elsewhere.  # (modules, modules)
+
+    Entry (i, j): from module j at module i. The walk goes along imports and against them, as strong as they are many.
+    """
+    links = np.zeros((len(position), len(position)))
+    for card in catalog.modules:
+        for name, count in card.imports:
+            if name in position and name != card.id:
+                links[position[card.id], position[name]] += math.log1p(count)
+    links += links.T
+    steps = links / np.maximum(links.sum(axis=0, keepdims=True), 1e-9)
+    walked = np.linalg.inv(np.eye(len(position)) - (1 - RESTART) * steps) * RESTART
+    np.fill_diagonal(walked, 0.0)  # where it starts is what the other columns say
+    reach: Floats = walked.astype(np.float32)
+    return reach
 
 
 def _day(date: str) -> float:

@@ -1,0 +1,3 @@
+"""
+What is learned once, across the histories of many public repositories, and ships with Signpost.
+"""
