@@ -315,13 +315,16 @@ def base_model(
     reference: Annotated[str | None, typer.Argument(help="Hub id or folder; by default the setting.")] = None,
 ) -> None:
     """
-    Fetch and check the base model.
+    Fetch and check the base model and the sentence encoder.
     """
     from bot.screen import Bars
     from training.base_model import ensure_base_model
+    from training.encoder import ensure_encoder
 
     known = settings()
     with Bars(console()) as bars:
+        if known.encoder:
+            ensure_encoder(known.home / "models", report=bars)
         folder = ensure_base_model(reference or known.base_model, models=known.home / "models", report=bars)
     typer.echo(str(folder))
 

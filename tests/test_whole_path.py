@@ -107,6 +107,8 @@ def test_a_release_folder_names_what_it_was_made_of(world: World) -> None:
     assert {"torch", "transformers", "peft", "python"} <= set(info["versions"])
     assert {"model/model.safetensors", "model/tokenizer.json", "catalog.json", "fusion.json"} <= set(info["files"])
     assert not [name for name in info["files"] if name.endswith((".bin", ".pt", ".pkl", ".pickle"))]
+    assert info["encoder"]["name"] == "all-minilm-l6-v2"
+    assert "vectors.safetensors" in info["files"]
 
 
 def test_a_question_gets_valid_modules_in_the_same_order_every_time(world: World, answering: Children) -> None:
