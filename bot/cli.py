@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from bot.benching import bench
+from bot.explaining import explain
 from bot.inspecting import dataset_app, graph_app
 from bot.managing import feedback_app, release_app
 from bot.shared import AsJson, Location, RepoName, console, settings
@@ -37,6 +38,7 @@ app.add_typer(dataset_app, name="dataset")
 app.add_typer(graph_app, name="graph")
 app.add_typer(feedback_app, name="feedback")
 app.command()(bench)
+app.command()(explain)
 app.command()(upgrade)
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from graph.values import Catalog
 from inference.embedding import TextEncoder
 from inference.evidence import EvidenceIndex
+from inference.explanation import ExplainedModule, contributions
 from inference.fusion import Fusion
 from inference.labelled import LabelledText, load_labelled
 from inference.language_model import LanguageModel
@@ -174,6 +175,29 @@ class Ranker:
             if kept:
                 return Reasoning(" ".join(kept), evidence, True)
         return Reasoning(template_reasoning(requirement, first, evidence), evidence, False)
+
+    def take_apart(self, requirement: str, *, k: int = 3) -> tuple[ExplainedModule, ...]:
+        """
+        Say for the first *k* modules what every feature and the language model contributed.
+
+        Raises:
+            RequirementError: nothing readable was asked.
+        """
+        features = self.features(readable(requirement))
+        probabilities = self.fusion.probabilities(features)
+        explained = []
+        for rank, position in enumerate(best_first(probabilities)[:k], start=1):
+            parts = contributions(features[position], self.fusion.features, self.fusion.weights)
+            explained.append(
+                ExplainedModule(
+                    id=self.catalog.module_ids[position],
+                    rank=rank,
+                    confidence=round(float(probabilities[position]), 4),
+                    score=round(sum(part.points for part in parts), 3),
+                    contributions=parts,
+                )
+            )
+        return tuple(explained)
 
     def closed_book(self, requirement: str) -> Floats:
         """

@@ -247,6 +247,15 @@ def test_the_command_line_answers_in_json_and_refuses_what_it_does_not_know(worl
     assert set(answer["modules"][0]) >= {"id", "path", "confidence", "files"}
     assert answer["release"] == world.release.id
 
+    explained = json.loads(_signpost(world, "explain", answer["question"][:12], "--json").stdout)
+    assert [module["id"] for module in explained["modules"]] == [module["id"] for module in answer["modules"][:3]]
+    assert explained["modules"][0]["confidence"] == answer["modules"][0]["confidence"]
+    table = _signpost(world, "explain", answer["question"]).stdout
+    assert "similar past requirements" in table
+    assert "language model" in table
+    nothing = _signpost(world, "explain", "0" * 32)
+    assert (nothing.returncode, nothing.stderr.count("\n")) == (1, 1)
+
     unknown = _signpost(world, "ask", "anything", "--repo", "nothing")
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert "There is no repository called 'nothing': known are shop" in unknown.stderr
