@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from bot.benching import bench
+from bot.explaining import explain
 from bot.inspecting import dataset_app, graph_app
 from bot.managing import feedback_app, release_app
 from bot.shared import AsJson, Location, RepoName, console, settings
@@ -37,6 +38,7 @@ app.add_typer(dataset_app, name="dataset")
 app.add_typer(graph_app, name="graph")
 app.add_typer(feedback_app, name="feedback")
 app.command()(bench)
+app.command()(explain)
 app.command()(upgrade)
 
 
@@ -315,13 +317,16 @@ def base_model(
     reference: Annotated[str | None, typer.Argument(help="Hub id or folder; by default the setting.")] = None,
 ) -> None:
     """
-    Fetch and check the base model.
+    Fetch and check the base model and the sentence encoder.
     """
     from bot.screen import Bars
     from training.base_model import ensure_base_model
+    from training.encoder import ensure_encoder
 
     known = settings()
     with Bars(console()) as bars:
+        if known.encoder:
+            ensure_encoder(known.home / "models", report=bars)
         folder = ensure_base_model(reference or known.base_model, models=known.home / "models", report=bars)
     typer.echo(str(folder))
 

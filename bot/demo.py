@@ -86,11 +86,15 @@ def _active(stack: Stack, repository: Repository) -> Release | None:
 
 def _first_release(stack: Stack, repository: Repository, console: Console) -> Release:
     from training.base_model import ensure_base_model
+    from training.encoder import ensure_encoder
 
     began = time.monotonic()
     console.print(f"[bold]{repository.name}[/bold]  {repository.location}", highlight=False)
     with Bars(console) as bars:
-        ensure_base_model(stack.settings.base_model, models=stack.settings.home / "models", report=bars)
+        models = stack.settings.home / "models"
+        ensure_base_model(stack.settings.base_model, models=models, report=bars)
+        if stack.settings.encoder:
+            ensure_encoder(models, report=bars)
         with worker_for(stack, "training", urgent=True):
             training = train(stack, repository, preset="quick", requested_by="demo", report=bars)
     with stack.sessions() as session:

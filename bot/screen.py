@@ -164,7 +164,8 @@ def show_answer(console: Console, question: str, answer: dict[str, Any], *, show
         lines.append(f"\n{escape(answer['reasoning'])}")
     commit = (answer["graph_commit"] or "")[:12]
     lines.append(
-        f"\n[dim]release {escape(answer['release'] or '?')} · code at {escape(commit)} · {answer['rank_ms']} ms[/dim]"
+        f"\n[dim]release {escape(answer['release'] or '?')} · code at {escape(commit)} · {answer['rank_ms']} ms · "
+        f"question {answer['question'][:8]}[/dim]"
     )
     console.print(
         Panel("\n".join(lines), title=f"[bold]{escape(question[:90])}[/bold]", title_align="left", expand=False)

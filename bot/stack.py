@@ -25,7 +25,7 @@ from worker.database import Sessions, make_engine, session_factory, upgrade
 from worker.process import Children
 from worker.queues import ANSWERS, TRAINING, enqueue_training, living_workers
 from worker.settings import Settings, without_password
-from worker.tables import Answer, Repository, Training
+from worker.tables import Answer, Question, Release, Repository, Training
 from worker.valkey import open_redis
 
 _START_SECONDS = 120.0
@@ -203,6 +203,25 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     }
 
 
+def answered_question(session: Session, id: str) -> tuple[Question, Answer, Release]:
+    """
+    Find a question by its id or the beginning of it, with its answer and the release that gave it.
+
+    Raises:
+        CommandError: none, more than one, or one that was not ranked.
+    """
+    found = session.scalars(select(Question).where(Question.id.startswith(id, autoescape=True)).limit(2)).all()
+    if len(found) != 1 or not id:
+        several = "More than one question begins" if found else "No question begins"
+        raise CommandError(f"{several} with {id!r}: `signpost ask --json` and the dashboard show whole ids.")
+    answer = store.answer_of(session, found[0].id)
+    if answer is None:
+        raise CommandError(f"Question {found[0].id[:8]} has no answer yet.")
+    if answer.release_id is None:
+        raise CommandError(f"Question {found[0].id[:8]} was not ranked: {answer.error}")
+    return found[0], answer, store.release(session, answer.release_id)
+
+
 def check_module(session: Session, answer: Answer, module: str | None) -> None:
     """
     Make sure that a correction names a module that the answering release knows.
@@ -261,6 +280,7 @@ __all__ = [
     "CommandError",
     "Stack",
     "add_repository",
+    "answered_question",
     "answer_json",
     "ask",
     "open_stack",

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from graph.values import Catalog, FileCard, ModuleCard, Progress
 from inference.text import distinct
+from inference.vectors import Vectors
 
 Floats = npt.NDArray[np.float32]
 LONGEST_TEXT = 128
@@ -187,7 +188,7 @@ class CardVectors:
 
     @classmethod
     def encode(
-        cls, catalog: Catalog, vectors: VectorCache, *, progress: Progress = lambda done, total, label: None
+        cls, catalog: Catalog, vectors: Vectors, *, progress: Progress = lambda done, total, label: None
     ) -> CardVectors:
         """
         Encode what is new in *catalog*.

@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from graph.values import Catalog
 from inference.classifier import MOST_TEXTS, fit_duals, label_shares, recency_weights
-from inference.embedding import CardVectors, VectorCache
+from inference.embedding import CardVectors
 from inference.labelled import LabelledText
+from inference.vectors import Vectors
 
 Floats = npt.NDArray[np.float32]
 MEANING_FEATURES = ("meaning_module", "meaning_file", "meaning_centre", "meaning_past", "meaning_classifier")
@@ -37,7 +38,7 @@ class Meaning:
     """
 
     def __init__(
-        self, vectors: VectorCache, cards: CardVectors, past: Floats, shares: Floats, duals: Floats, bias: Floats
+        self, vectors: Vectors, cards: CardVectors, past: Floats, shares: Floats, duals: Floats, bias: Floats
     ) -> None:
         self._vectors, self._cards = vectors, cards
         self._past, self._shares, self._duals, self._bias = past, shares, duals, bias
@@ -45,7 +46,7 @@ class Meaning:
         self._centres: Floats = centres / np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-6)
 
     @classmethod
-    def fit(cls, catalog: Catalog, past: Sequence[LabelledText], vectors: VectorCache) -> Meaning:
+    def fit(cls, catalog: Catalog, past: Sequence[LabelledText], vectors: Vectors) -> Meaning:
         """
         Encode what is new in *catalog* and *past*, and fit the classifier.
         """

@@ -13,18 +13,21 @@ import numpy as np
 import numpy.typing as npt
 
 from graph.values import Catalog
+from inference.embedding import TextEncoder
 from inference.evidence import EvidenceIndex
+from inference.explanation import ExplainedModule, contributions
 from inference.fusion import Fusion
 from inference.labelled import LabelledText, load_labelled
 from inference.language_model import LanguageModel
 from inference.prompt import MODULE_LINE, explain_prompt, place_prompt, prompt_hash
 from inference.reasoning import Verifier, template_reasoning
-from inference.release import ReleaseError, ReleaseInfo, read_release
+from inference.release import ReleaseError, ReleaseInfo, encoder_folder, read_release
 from inference.rows import ModuleRows
 from inference.shortlist import FEATURES, Shortlist, load_shortlist
 from inference.text import clean_requirement
 from inference.trie import pack_trie
 from inference.values import RankedModule, Ranking, Reasoning
+from inference.vectors import KeptVectors
 
 Floats = npt.NDArray[np.float32]
 ALL_FEATURES = (*FEATURES, "model_rows", "model_cards")
@@ -62,14 +65,20 @@ class Ranker:
         self._trie = pack_trie(model.id_tokens(self.catalog.module_ids))
 
     @classmethod
-    def load(cls, folder: Path, *, verify: bool = True) -> Self:
+    def load(cls, folder: Path, *, models: Path | None = None, verify: bool = True) -> Self:
         """
         Load a release from its folder.
 
+        Args:
+            models: Where fetched models are; by default beside the folder of all releases.
+            verify: Compare every file with its hash.
+
         Raises:
+            MissingEncoderError: the sentence encoder it was made with is not on this machine.
             ReleaseError: it is damaged, or its parts do not belong together.
         """
         info = read_release(folder, verify=verify)
+        encoder = encoder_folder(info, models or folder.parent.parent / "models", verify=verify)
         catalog, past = load_release_parts(folder, info)
         model = LanguageModel.load(folder / "model")
         if prompt_hash(model.tokenizer) != info.prompt_hash:
@@ -79,7 +88,7 @@ class Ranker:
         return cls(
             release=info.id,
             model=model,
-            shortlist=load_shortlist(folder, catalog, past),
+            shortlist=load_shortlist(folder, catalog, past, vectors=_kept_vectors(folder, encoder)),
             rows=ModuleRows.load(folder / "rows.safetensors"),
             fusion=Fusion.from_json(json.loads((folder / "fusion.json").read_text(encoding="utf-8"))).aligned(
                 ALL_FEATURES
@@ -167,6 +176,29 @@ class Ranker:
                 return Reasoning(" ".join(kept), evidence, True)
         return Reasoning(template_reasoning(requirement, first, evidence), evidence, False)
 
+    def take_apart(self, requirement: str, *, k: int = 3) -> tuple[ExplainedModule, ...]:
+        """
+        Say for the first *k* modules what every feature and the language model contributed.
+
+        Raises:
+            RequirementError: nothing readable was asked.
+        """
+        features = self.features(readable(requirement))
+        probabilities = self.fusion.probabilities(features)
+        explained = []
+        for rank, position in enumerate(best_first(probabilities)[:k], start=1):
+            parts = contributions(features[position], self.fusion.features, self.fusion.weights)
+            explained.append(
+                ExplainedModule(
+                    id=self.catalog.module_ids[position],
+                    rank=rank,
+                    confidence=round(float(probabilities[position]), 4),
+                    score=round(sum(part.points for part in parts), 3),
+                    contributions=parts,
+                )
+            )
+        return tuple(explained)
+
     def closed_book(self, requirement: str) -> Floats:
         """
         Return log P(module id | requirement) by the language model alone, the published way.  # (modules,)
@@ -184,6 +216,10 @@ class Ranker:
         copy.__dict__.update(self.__dict__)
         copy.fusion = replace(fusion)
         return copy
+
+
+def _kept_vectors(folder: Path, encoder: Path | None) -> KeptVectors | None:
+    return KeptVectors.load(folder / "vectors.safetensors", TextEncoder.load(encoder)) if encoder else None
 
 
 def load_release_parts(folder: Path, info: ReleaseInfo) -> tuple[Catalog, tuple[LabelledText, ...]]:

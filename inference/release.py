@@ -8,6 +8,7 @@ A release on disk: everything an answer needs, in one folder that is complete or
     past.jsonl              past requirements with their modules
     classifier.*            linear classifier
     rows.safetensors        card rows and learned rows of the modules
+    vectors.safetensors     what the sentence encoder said of cards and past requirements; absent without one
     fusion.json             weights, temperature, threshold
     scorecard.json          how it did on held-out requirements
 """
@@ -31,6 +32,19 @@ class ReleaseError(Exception):
     """
 
 
+class MissingEncoderError(ReleaseError):
+    """
+    The sentence encoder a release was made with is not on this machine; `name` says which.
+    """
+
+    def __init__(self, release: str, name: str, folder: Path) -> None:
+        super().__init__(
+            f"Release {release} needs the sentence encoder {name}, which is not at {folder}: fetch it with "
+            "`signpost base-model`, or train again with SIGNPOST_ENCODER=off."
+        )
+        self.name = name
+
+
 @dataclass(frozen=True, slots=True)
 class ReleaseInfo:
     """
@@ -50,6 +64,8 @@ class ReleaseInfo:
         versions: Of Signpost, Python and the libraries that matter.
         training: The training configuration and log.
         files: SHA-256 of every other file, by path inside the folder.
+        encoder: Name of the sentence encoder and the hash of its weights; empty when it goes without one. The encoder
+            itself is shared by all releases and lies beside the base models.
     """
 
     id: str
@@ -65,6 +81,7 @@ class ReleaseInfo:
     versions: dict[str, str]
     training: dict[str, Any]
     files: dict[str, str] = field(default_factory=dict)
+    encoder: dict[str, str] = field(default_factory=dict)
 
 
 def write_release_info(folder: Path, info: ReleaseInfo) -> None:
@@ -108,6 +125,32 @@ def read_release(folder: Path, *, verify: bool = True) -> ReleaseInfo:
         if verify and hash_file(file) != digest:
             raise ReleaseError(f"{name} of release {info.id} is altered or cut short: roll back or train again.")
     return info
+
+
+def encoder_folder(info: ReleaseInfo, models: Path, *, verify: bool = True) -> Path | None:
+    """
+    Find the sentence encoder of a release; None when it goes without one.
+
+    Args:
+        models: Folder that keeps fetched models.
+        verify: Compare the weights with their hash.
+
+    Raises:
+        MissingEncoderError: it is not there.
+        ReleaseError: another one lies in its place.
+    """
+    if not info.encoder:
+        return None
+    folder = models / info.encoder["name"]
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        raise MissingEncoderError(info.id, info.encoder["name"], folder)
+    if verify and hash_file(weights) != info.encoder["weights"]:
+        raise ReleaseError(
+            f"The sentence encoder at {folder} is not the one release {info.id} was made with: remove that folder, "
+            "so that it is fetched again, or train again."
+        )
+    return folder
 
 
 def hash_file(path: Path) -> str:

@@ -48,11 +48,11 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from graph.values import Catalog, FileCard
 from inference.classifier import TextClassifier, character_vectorizer, label_shares, word_vectorizer
-from inference.embedding import VectorCache
 from inference.labelled import LabelledText
 from inference.meaning import MEANING_FEATURES, Meaning
 from inference.reranker import Reranker
 from inference.text import distinct, joined_terms, terms, title_of, words
+from inference.vectors import Vectors
 
 Floats = npt.NDArray[np.float32]
 MEASURED = (
@@ -185,7 +185,7 @@ class Shortlist:
             self._classifier_columns = np.array([self._position.get(m, -1) for m in classifier.module_ids])
 
     @classmethod
-    def fit(cls, catalog: Catalog, past: Sequence[LabelledText], *, vectors: VectorCache | None = None) -> Shortlist:
+    def fit(cls, catalog: Catalog, past: Sequence[LabelledText], *, vectors: Vectors | None = None) -> Shortlist:
         """
         Build the indexes and fit the classifier on *past*.
 
@@ -526,7 +526,7 @@ def _day(date: str) -> float:
 
 
 def load_shortlist(
-    folder: Path, catalog: Catalog, past: Sequence[LabelledText], *, vectors: VectorCache | None = None
+    folder: Path, catalog: Catalog, past: Sequence[LabelledText], *, vectors: Vectors | None = None
 ) -> Shortlist:
     """
     Rebuild the shortlist of a release: indexes from catalog and history, the classifier from its file.

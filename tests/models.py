@@ -9,6 +9,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from inference.language_model import LanguageModel
 from training.base_model import ensure_base_model
+from training.encoder import ensure_encoder
 
 KEPT = Path(__file__).parents[1] / ".demo" / "models"
 
@@ -18,6 +19,18 @@ def small_base_model() -> Path:
     The folder of SmolLM2-135M-Instruct; the first call downloads and converts it.
     """
     return ensure_base_model(None, models=KEPT)
+
+
+def linked_encoder(home: Path) -> Path:
+    """
+    The folder of the sentence encoder in *home*, where serving looks for it: a link to the one that is kept.
+    """
+    kept = ensure_encoder(KEPT)
+    linked = home / "models" / kept.name
+    if not linked.exists():
+        linked.parent.mkdir(parents=True, exist_ok=True)
+        linked.symlink_to(kept.resolve(), target_is_directory=True)
+    return linked
 
 
 def tiny_network(tokenizer_folder: Path, *, seed: int = 0) -> LanguageModel:

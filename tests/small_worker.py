@@ -7,7 +7,7 @@ A worker process that trains for real, only less: the small base model, a few th
 import sys
 from dataclasses import replace
 
-from tests.models import small_base_model
+from tests.models import linked_encoder, small_base_model
 from training.config import TrainingConfig
 from training.run import TrainedRelease, train_release
 from worker.__main__ import main
@@ -37,6 +37,7 @@ def train_small(order: TrainingOrder, report: Report) -> TrainedRelease:
         config=SMALL,
         corrections=order.corrections,
         previous=order.previous,
+        encoder=linked_encoder(order.home),
         report=report,
     )
 

@@ -107,6 +107,8 @@ def test_a_release_folder_names_what_it_was_made_of(world: World) -> None:
     assert {"torch", "transformers", "peft", "python"} <= set(info["versions"])
     assert {"model/model.safetensors", "model/tokenizer.json", "catalog.json", "fusion.json"} <= set(info["files"])
     assert not [name for name in info["files"] if name.endswith((".bin", ".pt", ".pkl", ".pickle"))]
+    assert info["encoder"]["name"] == "all-minilm-l6-v2"
+    assert "vectors.safetensors" in info["files"]
 
 
 def test_a_question_gets_valid_modules_in_the_same_order_every_time(world: World, answering: Children) -> None:
@@ -244,6 +246,15 @@ def test_the_command_line_answers_in_json_and_refuses_what_it_does_not_know(worl
     assert set(answer) >= {"modules", "sure", "reasoning", "evidence", "release"}
     assert set(answer["modules"][0]) >= {"id", "path", "confidence", "files"}
     assert answer["release"] == world.release.id
+
+    explained = json.loads(_signpost(world, "explain", answer["question"][:12], "--json").stdout)
+    assert [module["id"] for module in explained["modules"]] == [module["id"] for module in answer["modules"][:3]]
+    assert explained["modules"][0]["confidence"] == answer["modules"][0]["confidence"]
+    table = _signpost(world, "explain", answer["question"]).stdout
+    assert "similar past requirements" in table
+    assert "language model" in table
+    nothing = _signpost(world, "explain", "0" * 32)
+    assert (nothing.returncode, nothing.stderr.count("\n")) == (1, 1)
 
     unknown = _signpost(world, "ask", "anything", "--repo", "nothing")
     assert (unknown.returncode, unknown.stdout) == (1, "")

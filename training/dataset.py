@@ -24,7 +24,7 @@ from inference.text import words
 from training.config import TrainingConfig
 from training.phrasing import requirement_from
 
-DATASET_FORMAT = 1
+DATASET_FORMAT = 2
 MIN_HISTORY = 120
 DEV_SHARE = TEST_SHARE = 0.1
 
@@ -47,6 +47,7 @@ class Example:
             files: such rows are easier, and reports tell them apart.
         evidence: Lines that speak for the first module, without the symbol the text was made of.
         reasoning: The chain-of-thought answer, written from the evidence.
+        files: Files the change touched, under their names at the indexed commit; empty for other origins.
     """
 
     id: str
@@ -60,10 +61,11 @@ class Example:
     names_module: bool = False
     evidence: tuple[str, ...] = ()
     reasoning: str = ""
+    files: tuple[str, ...] = ()
 
     @property
     def labelled(self) -> LabelledText:
-        return LabelledText(self.id, self.requirement, self.modules, self.origin, self.date)
+        return LabelledText(self.id, self.requirement, self.modules, self.origin, self.date, self.files)
 
     def to_line(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
@@ -71,7 +73,7 @@ class Example:
     @classmethod
     def from_line(cls, line: str) -> Example:
         value: dict[str, Any] = json.loads(line)
-        for name in ("modules", "evidence"):
+        for name in ("modules", "evidence", "files"):
             value[name] = tuple(value[name])
         value["symbol"] = tuple(value["symbol"]) if value["symbol"] else None
         return cls(**value)
@@ -194,6 +196,7 @@ def history_examples(history: Sequence[PastRequirement], *, hold_out: bool) -> l
             commit=row.id,
             date=row.date,
             names_module=names_module(row.text, row.modules, row.files),
+            files=row.files,
         )
         for i, row in enumerate(history)
     ]

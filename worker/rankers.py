@@ -32,12 +32,24 @@ def load_release(folder: Path) -> LoadedRanker:
     """
     Load the release in *folder*. PyTorch is imported here, on the first call, and nowhere before.
 
+    The sentence encoder it was made with is fetched again when it is the one we know where to get.
+
     Raises:
         ReleaseError: it is damaged or of another version.
+        BaseModelError: its sentence encoder is gone and cannot be fetched.
     """
     from inference.ranker import Ranker
+    from inference.release import MissingEncoderError
 
-    return Ranker.load(folder)
+    try:
+        return Ranker.load(folder)
+    except MissingEncoderError as missing:
+        from training.encoder import ENCODER, ensure_encoder
+
+        if missing.name != ENCODER:
+            raise
+        ensure_encoder(folder.parent.parent / "models")
+        return Ranker.load(folder)
 
 
 class RankerCache:

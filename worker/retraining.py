@@ -58,6 +58,7 @@ class TrainingOrder:
         name: What it is called.
         home: Where releases and caches go.
         base_model: Hugging Face id or folder; None is the small default.
+        encoder: Whether to use the sentence encoder.
         corrections: JSONL of confirmed corrections; None when there are none.
         previous: Folder of the active release, with which the new one is compared.
         preset: Name of a configuration in `training.config.PRESETS`.
@@ -67,6 +68,7 @@ class TrainingOrder:
     name: str
     home: Path
     base_model: str | None
+    encoder: bool
     corrections: Path | None
     previous: Path | None
     preset: str = "full"
@@ -83,6 +85,7 @@ def train(order: TrainingOrder, report: Report) -> TrainedRelease:
     """
     from training.base_model import ensure_base_model
     from training.config import PRESETS
+    from training.encoder import ensure_encoder
     from training.run import train_release
 
     models = order.home / "models"
@@ -95,6 +98,7 @@ def train(order: TrainingOrder, report: Report) -> TrainedRelease:
         config=PRESETS[order.preset],
         corrections=order.corrections,
         previous=order.previous,
+        encoder=ensure_encoder(models, report=report) if order.encoder else None,
         report=report,
     )
 
@@ -112,6 +116,7 @@ def make_order(session: Session, settings: Settings, training_id: str) -> Traini
         name=repository.name,
         home=settings.home,
         base_model=settings.base_model,
+        encoder=settings.encoder,
         corrections=write_corrections(settings.home / "corrections" / f"{training_id}.jsonl", feedback),
         previous=Path(active.folder) if active else None,
         preset=training.preset,

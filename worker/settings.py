@@ -33,6 +33,7 @@ SETTINGS: tuple[SettingDoc, ...] = (
     SettingDoc("SIGNPOST_DATABASE_URL", "sqlite:///HOME/signpost.db", "SQL database: SQLite, or postgresql://…"),
     SettingDoc("SIGNPOST_REDIS_URL", "(embedded Valkey)", "The team's Redis or Valkey: redis://… or unix://…"),
     SettingDoc("SIGNPOST_BASE_MODEL", "(SmolLM2-135M-Instruct)", "Hugging Face id or local folder of the base model."),
+    SettingDoc("SIGNPOST_ENCODER", "on", "`on`: releases use the small sentence encoder (84 MB, fetched once); `off`."),
     SettingDoc("SIGNPOST_DEFAULT_REPOSITORY", "(the first one added)", "Repository asked when none is named."),
     SettingDoc(
         "SIGNPOST_REASONING",
@@ -64,6 +65,7 @@ class Settings:
     database_url: str = field(repr=False)
     redis_url: str | None = field(default=None, repr=False)
     base_model: str | None = None
+    encoder: bool = True
     default_repository: str | None = None
     reasoning: bool = True
     retrain_days: int = 7
@@ -100,6 +102,7 @@ class Settings:
             database_url=read.database_url(home),
             redis_url=read.url("REDIS_URL", schemes=("redis", "rediss", "unix")),
             base_model=read.text("BASE_MODEL"),
+            encoder=read.choice("ENCODER", ("on", "off")) == "on",
             default_repository=read.text("DEFAULT_REPOSITORY"),
             reasoning=read.choice("REASONING", ("on", "off")) == "on",
             retrain_days=read.number("RETRAIN_DAYS", default=7, highest=3650),
@@ -134,6 +137,7 @@ class Settings:
             "SIGNPOST_DATABASE_URL": self.database_url,
             "SIGNPOST_REDIS_URL": self.redis_url or "",
             "SIGNPOST_BASE_MODEL": self.base_model or "",
+            "SIGNPOST_ENCODER": "on" if self.encoder else "off",
             "SIGNPOST_DEFAULT_REPOSITORY": self.default_repository or "",
             "SIGNPOST_REASONING": "on" if self.reasoning else "off",
             "SIGNPOST_RETRAIN_DAYS": str(self.retrain_days),

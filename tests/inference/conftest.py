@@ -4,7 +4,9 @@ from graph.index import index_snapshot
 from graph.snapshot import open_snapshot
 from graph.values import Catalog
 from inference.labelled import LabelledText
+from inference.ranker import Ranker
 from tests.codebase import requirement, write_shop
+from tests.rankers import tiny_ranker
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +23,8 @@ def past() -> tuple[LabelledText, ...]:
         LabelledText(f"{i:040x}", text, (area,), "history", f"2024-03-{1 + i // 5:02d}T00:00:00+00:00")
         for i, (text, area, _) in enumerate(rows)
     )
+
+
+@pytest.fixture(scope="session")
+def ranker(shop_catalog: Catalog, past: tuple[LabelledText, ...]) -> Ranker:
+    return tiny_ranker(shop_catalog, past)
