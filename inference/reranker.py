@@ -75,10 +75,20 @@ class Reranker:
         Args:
             columns: The shortlist's features as they are computed, in the order of `features`.
         """
+        scores: Floats = self.parts(columns).sum(axis=1)
+        return scores
+
+    def parts(self, columns: Floats) -> Floats:
+        """
+        Take the scores apart: what each feature adds by itself, and last what their interplay adds.
+
+        Returns:
+            # (modules, features + 1); rows sum to `scores`
+        """
         inputs, context = network_inputs(columns)
         weights = self._weights
         strength = weights["linear"] * np.exp(np.clip(weights["gate"] @ context + weights["gate_bias"], -2.0, 2.0))
         hidden = np.maximum(inputs @ weights["first"].T + weights["context"] @ context + weights["first_bias"], 0.0)
         hidden = np.maximum(hidden @ weights["second"].T + weights["second_bias"], 0.0)
-        scores: Floats = (inputs[:, : len(strength)] @ strength + hidden @ weights["last"]).astype(np.float32)
-        return scores
+        alone = inputs[:, : len(strength)] * strength
+        return np.hstack([alone, (hidden @ weights["last"])[:, None]]).astype(np.float32)

@@ -74,6 +74,17 @@ MEASURED = (
     *MEANING_FEATURES,
 )
 FEATURES = (*MEASURED, "reranked")
+FROM_PAST = (
+    "past",
+    "code_and_past",
+    "classifier",
+    "title_classifier",
+    "together",
+    "recent",
+    "popularity",
+    *MEANING_FEATURES[2:],
+)
+"""What past requirements have a part in."""
 NEAREST = 20
 RECENT_HALF_LIFE_YEARS = 0.4
 NEAREST_HALF_LIFE_YEARS = 2.0

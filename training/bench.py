@@ -28,16 +28,18 @@ from inference.classifier import TextClassifier
 from inference.embedding import VectorCache
 from inference.fusion import Fusion, HeldOut
 from inference.labelled import LabelledText, known_only
+from inference.meaning import MEANING_FEATURES
 from inference.ranker import best_first
-from inference.shortlist import FEATURES, Shortlist, neutral_where_unknown
+from inference.shortlist import FEATURES, FROM_PAST, MEASURED, Shortlist, neutral_where_unknown
 from training.bench_report import render_report
 from training.bench_set import BenchRow, BenchSet, read_bench_set
+from training.code_rag import CodeRag, read_sources
 from training.corpus import Report, stage_of
 from training.metrics import expected_calibration_error, hit_at_k, mcnemar, score, strict_at_k
 
 Floats = npt.NDArray[np.float32]
 SINGLE_FEATURES = {"bm25": "bm25", "past": "past", "classifier": "classifier"}
-COMPARED_WITH = ("bm25", "shortlist")
+COMPARED_WITH = ("bm25", "code-rag", "shortlist")
 QUICK_ROWS = 3_000
 WORST_MISSES = 30
 
@@ -49,11 +51,13 @@ class Measured:
 
     Args:
         rows: The requirements.
-        features: One array a row.  # (modules, features)
+        columns: The shortlist's features as they are computed, one array a row.  # (modules, len(MEASURED))
+        features: What the fusion sees.  # (modules, len(FEATURES))
         milliseconds: What the features of each row took.
     """
 
     rows: tuple[BenchRow, ...]
+    columns: tuple[Floats, ...]
     features: tuple[Floats, ...]
     milliseconds: tuple[float, ...]
 
@@ -99,13 +103,20 @@ def run_bench(
     dev = measure(shortlist, bench.splits["dev"], progress=stage_of(report, "features of dev rows"))
     fusion = Fusion.fit(FEATURES, held_out(dev, catalog))
     control = TextClassifier.fit(shuffled_labels(past[-QUICK_ROWS:]))
+    snippets = None
+    if vectors is not None and not quick:
+        sources = read_sources(repository, catalog)
+        snippets = CodeRag.fit(catalog, sources, vectors, progress=stage_of(report, "code snippets"))
     results: dict[str, Any] = {}
     details: dict[str, Any] = {"name": bench.name, "snapshot": bench.snapshot, "sets": {}}
     for split in ("test", "issues"):
         if split in bench.splits:
             measured = measure(shortlist, bench.splits[split], progress=stage_of(report, f"features of {split} rows"))
-            scores = rankers_of(measured, fusion, past=past, catalog=catalog, control=control)
+            scores = rankers_of(measured, fusion, past=past, catalog=catalog, control=control, snippets=snippets)
             results[split], details["sets"][split] = summarise(measured, scores, fusion, catalog)
+            if not quick:
+                stage = stage_of(report, f"ablations on {split}")
+                details["sets"][split]["ablations"] = ablations(shortlist, dev, measured, catalog, progress=stage)
     details |= {
         "fusion": fusion.to_json(),
         "seconds": {"fit": round(fitted, 1), "all": round(time.monotonic() - began, 1)},
@@ -138,13 +149,14 @@ def measure(
     """
     Compute the features of every row, one at a time as in serving.
     """
-    features, milliseconds = [], []
+    columns, features, milliseconds = [], [], []
     for done, row in enumerate(rows, start=1):
         began = time.perf_counter()
-        features.append(shortlist.features(row.labelled.text))
+        columns.append(shortlist.columns(row.labelled.text))
+        features.append(shortlist.weigh(columns[-1]))
         milliseconds.append(1_000 * (time.perf_counter() - began))
         progress(done, len(rows), "requirements")
-    return Measured(tuple(rows), tuple(features), tuple(milliseconds))
+    return Measured(tuple(rows), tuple(columns), tuple(features), tuple(milliseconds))
 
 
 def held_out(measured: Measured, catalog: Catalog) -> list[HeldOut]:
@@ -174,9 +186,12 @@ def rankers_of(
     past: Sequence[LabelledText],
     catalog: Catalog,
     control: TextClassifier | None,
+    snippets: CodeRag | None = None,
 ) -> dict[str, list[Floats]]:
     """
     Give each ranker's scores of all modules, a row each; those of "shortlist" and "system" are probabilities.
+
+    "untuned" is what the shipped network makes of the features before anything was fitted on dev.
     """
     counts = Counter(module for row in past for module in row.modules)
     majority = np.array([counts[module] for module in catalog.module_ids], dtype=np.float32)
@@ -185,6 +200,9 @@ def rankers_of(
     for name, feature in SINGLE_FEATURES.items():
         at = FEATURES.index(feature)
         rankers[name] = [features[:, at] for features in measured.features]
+    rankers["untuned"] = [features[:, FEATURES.index("reranked")] for features in measured.features]
+    if snippets is not None:
+        rankers["code-rag"] = [snippets.scores(row.labelled.text) for row in measured.rows]
     rankers["majority"] = [majority] * len(measured.rows)
     if control is not None:
         columns = [catalog.module_ids.index(module) for module in control.module_ids]
@@ -194,6 +212,53 @@ def rankers_of(
             scores[columns] = control.scores(row.labelled.text)
             rankers["shuffled labels"].append(neutral_where_unknown(scores))
     return rankers
+
+
+def ablations(
+    shortlist: Shortlist,
+    dev: Measured,
+    measured: Measured,
+    catalog: Catalog,
+    *,
+    progress: Progress = lambda done, total, label: None,
+) -> dict[str, dict[str, float]]:
+    """
+    Measure the shortlist without each of its features: the column says nothing, and the fusion is fitted again.
+
+    Returns:
+        {feature, or "the encoder" or "history": {"hit@1", "hit@3", "no_name hit@1"}}, with "nothing" for all features.
+    """
+    groups = {
+        "nothing": (),
+        **{name: (name,) for name in MEASURED},
+        "the encoder": MEANING_FEATURES,
+        "history": FROM_PAST,
+    }
+    found = {}
+    for done, (name, left_out) in enumerate(groups.items(), start=1):
+        silent = [MEASURED.index(feature) for feature in left_out]
+        fusion = Fusion.fit(FEATURES, held_out(_without(shortlist, dev, silent), catalog))
+        fused = [fusion.probabilities(features) for features in _without(shortlist, measured, silent).features]
+        rankings = [[catalog.module_ids[i] for i in best_first(row)] for row in fused]
+        hits = [
+            [hit_at_k(ranking, row.labelled.modules, k) for ranking, row in zip(rankings, measured.rows, strict=True)]
+            for k in (1, 3)
+        ]
+        bare = [hit for hit, row in zip(hits[0], measured.rows, strict=True) if row.no_name]
+        found[name] = {"hit@1": _mean(hits[0]), "hit@3": _mean(hits[1]), "no_name hit@1": _mean(bare)}
+        progress(done, len(groups), name)
+    return found
+
+
+def _without(shortlist: Shortlist, measured: Measured, silent: Sequence[int]) -> Measured:
+    if not silent:
+        return measured
+    columns = []
+    for row in measured.columns:
+        quiet = row.copy()
+        quiet[:, silent] = 0.0
+        columns.append(quiet)
+    return replace(measured, columns=tuple(columns), features=tuple(map(shortlist.weigh, columns)))
 
 
 def summarise(
@@ -223,6 +288,7 @@ def summarise(
         "paired": {
             other: {f"hit@{k}": round(mcnemar(hits["system"][k], hits[other][k]), 5) for k in (1, 3)}
             for other in COMPARED_WITH
+            if other in hits
         },
         "latency_ms": {f"p{p}": round(float(np.percentile(measured.milliseconds, p)), 1) for p in (50, 95)},
         "recall@20": _mean([hit_at_k(r, t, 20) for r, t in zip(rankings["system"], truth, strict=True)]),

@@ -72,6 +72,7 @@ def _set_parts(name: str, rankers: Mapping[str, Any], found: Mapping[str, Any]) 
                 for k, v in found["by_modules"].items()
             ],
         ),
+        *_ablation_parts(found.get("ablations", {})),
         "<h3>Commonest confusions</h3>",
         _table(("true module", "put first", "rows"), found["confusions"], texts=2),
         f"<h3>{len(found['misses'])} worst misses</h3>",
@@ -84,6 +85,16 @@ def _set_parts(name: str, rankers: Mapping[str, Any], found: Mapping[str, Any]) 
             texts=3,
         ),
     ]
+
+
+def _ablation_parts(ablations: Mapping[str, Mapping[str, float]]) -> list[str]:
+    if not ablations:
+        return []
+    rows = [
+        (f"without {name}" if name != "nothing" else "all features", *(_percent(value) for value in hits.values()))
+        for name, hits in ablations.items()
+    ]
+    return ["<h3>Ablations</h3>", _table(("shortlist", "hit@1", "hit@3", "no-name hit@1"), rows)]
 
 
 def _ranker_table(rankers: Mapping[str, Any]) -> str:

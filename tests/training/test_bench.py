@@ -10,8 +10,11 @@ from typer.testing import CliRunner
 
 from bot.cli import app
 from graph.values import RepositoryError
+from inference.embedding import TextEncoder, VectorCache
 from inference.labelled import LabelledText
+from inference.shortlist import MEASURED
 from tests.codebase import AREAS, requirement, write_shop_with_history
+from tests.fakes_encoder import LetterModel, LetterTokenizer
 from training.bench import run_bench, shuffled_labels
 from training.bench_report import render_report
 from training.bench_set import BenchError, read_bench_set
@@ -98,6 +101,35 @@ def test_the_report_is_one_file_and_quotes_what_it_shows(
     assert "&lt;script&gt;alert(1" in page
     assert page.count("<svg") == 2
     assert not re.search(r"https?://|src=", page)
+
+
+def test_every_feature_has_a_row_that_goes_without_it(
+    bench_folder: Path, bench_repository: Path, tmp_path: Path
+) -> None:
+    said_only_in_the_past = {area: f"zork{letter}mid" for area, letter in zip(AREAS, "qvxkjwyz", strict=True)}
+    for name, numbers in {"train": range(120), "dev": range(120, 160), "test": range(160, 200)}.items():
+        plain = [_row(number) for number in numbers]
+        _write(
+            bench_folder / f"{name}.jsonl.gz",
+            [row | {"text": f"{said_only_in_the_past[row['modules'][0]]} is wrong"} for row in plain],
+        )
+    done = run_bench(bench_folder, repository=bench_repository, out=tmp_path, cache=tmp_path / "cache")
+    rows = done["details"]["sets"]["test"]["ablations"]
+
+    assert set(rows) == {"nothing", *MEASURED, "the encoder", "history"}
+    assert rows["nothing"]["hit@1"] == done["results"]["test"]["shortlist"]["all"]["hit@1"]
+    assert rows["history"]["hit@1"] < rows["nothing"]["hit@1"]
+    assert "without title_file" in (tmp_path / "report.html").read_text()
+
+
+def test_snippets_and_the_untuned_network_are_measured_beside_it(
+    bench_folder: Path, bench_repository: Path, tmp_path: Path
+) -> None:
+    vectors = VectorCache(tmp_path / "vectors.sqlite", TextEncoder(LetterModel(), LetterTokenizer(), name="letters"))
+    done = run_bench(bench_folder, repository=bench_repository, out=None, cache=tmp_path / "cache", vectors=vectors)
+
+    assert {"code-rag", "untuned"} <= set(done["results"]["test"])
+    assert "code-rag" in done["details"]["sets"]["test"]["paired"]
 
 
 def test_a_set_of_issues_is_reported_when_there_is_one(
