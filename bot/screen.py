@@ -151,12 +151,15 @@ def show_answer(console: Console, question: str, answer: dict[str, Any], *, show
     lines = []
     if not answer["sure"]:
         lines.append("[yellow]Not sure.[/yellow] These are the likeliest places:\n")
+    belong = sum(module.get("belongs", False) for module in answer["modules"])
     for rank, module in enumerate(answer["modules"][:shown], start=1):
+        if 1 < belong == rank - 1:
+            lines.append("[dim]also possible:[/dim]")
         filled = round(module["confidence"] * BAR)
         bar = f"[cyan]{'█' * filled}[/cyan][dim]{'░' * (BAR - filled)}[/dim]"
         lines.append(
             f"[bold]{rank}. {escape(module['id'])}[/bold]  {bar} {module['confidence']:4.0%} "
-            f"[dim]{confidence_words(module['confidence'])}[/dim]"
+            f"[dim]{'belongs here, too' if 1 < rank <= belong else confidence_words(module['confidence'])}[/dim]"
         )
         told = (module["why"], ", ".join(module["files"]))
         lines += [f"   [dim]{escape(text)}[/dim]" for text in told if text]

@@ -120,13 +120,25 @@ class LanguageModel:
         return np.array(scores, dtype=np.float32)
 
     @torch.inference_mode()
-    def generate(self, prompt: str, *, max_new_tokens: int = 96, stop: str | None = None) -> str:
+    def score_next(self, prompt: str, tokens: Sequence[int]) -> Floats:
+        """
+        Return the log-probability of each of *tokens* as the next one, from one forward pass.  # (tokens,)
+        """
+        logits = self.model(input_ids=self._ids(prompt), use_cache=False, logits_to_keep=1).logits[0, -1].float()
+        picked: Floats = torch.log_softmax(logits, dim=-1)[torch.tensor(tokens, device=logits.device)].cpu().numpy()
+        return picked
+
+    @torch.inference_mode()
+    def generate(
+        self, prompt: str, *, max_new_tokens: int = 96, stop: str | None = None, max_seconds: float | None = None
+    ) -> str:
         """
         Return the greedy continuation of *prompt*, without special tokens.
 
         Args:
             max_new_tokens: Where it is cut off.
             stop: Nothing is generated after this text; the text itself may be there.
+            max_seconds: Nothing is begun after this time; what is there by then is returned.
         """
         ids = self._ids(prompt)
         output = self.model.generate(
@@ -136,6 +148,7 @@ class LanguageModel:
             do_sample=False,
             eos_token_id=self.end_token_id,
             pad_token_id=self.end_token_id,
+            max_time=max_seconds,
             stop_strings=[stop] if stop else None,
             tokenizer=self.tokenizer if stop else None,
         )

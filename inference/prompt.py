@@ -13,6 +13,9 @@ from typing import Any
 
 MAX_REQUIREMENT_TOKENS = 256
 PLACE = "Name the module of {repository} where this belongs."
+CHOOSE = "Name the letter of the module of {repository} where this belongs."
+LABELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+CARD_TOKENS = 32
 EXPLAIN = "Say why this belongs in the module of {repository}; name only the evidence."
 
 
@@ -21,6 +24,36 @@ def place_prompt(tokenizer: Any, *, repository: str, requirement: str) -> str:
     Render the question "where does this belong?".
     """
     return _render(tokenizer, PLACE.format(repository=repository), shorten(tokenizer, requirement))
+
+
+def choose_prompt(tokenizer: Any, *, repository: str, requirement: str, cards: Sequence[str]) -> str:
+    """
+    Render the question "which of these?": one line a candidate, labelled A, B, C … in the order given.
+
+    Raises:
+        ValueError: more candidates than labels.
+    """
+    if len(cards) > len(LABELS):
+        raise ValueError(f"there are {len(LABELS)} labels, got {len(cards)} candidates: shorten the list")
+    lines = [f"{label}. {shorten(tokenizer, card, limit=CARD_TOKENS)}" for label, card in zip(LABELS, cards)]  # noqa: B905
+    return _render(
+        tokenizer,
+        CHOOSE.format(repository=repository),
+        "\n".join([shorten(tokenizer, requirement, limit=96), "", *lines]),
+    )
+
+
+def label_tokens(tokenizer: Any, count: int) -> list[int]:
+    """
+    Give the tokens of the first *count* labels as an assistant would begin to say them.
+
+    Raises:
+        ValueError: this tokenizer says a label in more than one token.
+    """
+    tokens = [tokenizer(label, add_special_tokens=False)["input_ids"] for label in LABELS[:count]]
+    if any(len(token) != 1 for token in tokens):
+        raise ValueError("this tokenizer splits single letters: candidates cannot be labelled with them")
+    return [int(token[0]) for token in tokens]
 
 
 def explain_prompt(tokenizer: Any, *, repository: str, requirement: str, module: str, evidence: Sequence[str]) -> str:

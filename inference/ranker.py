@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -13,21 +14,24 @@ import numpy as np
 import numpy.typing as npt
 
 from graph.values import Catalog
+from inference.belonging import Belonging
 from inference.embedding import TextEncoder
 from inference.evidence import EvidenceIndex
 from inference.explanation import ExplainedModule, contributions
 from inference.fusion import Fusion
-from inference.labelled import LabelledText, load_labelled
+from inference.labelled import LabelledText, known_only, load_labelled
 from inference.language_model import LanguageModel
+from inference.off_topic import load_off_topic, signs, variant
 from inference.prompt import MODULE_LINE, explain_prompt, place_prompt, prompt_hash
-from inference.reasoning import Verifier, template_reasoning
+from inference.reasoning import off_topic_notice, template_reasoning
 from inference.release import ReleaseError, ReleaseInfo, encoder_folder, read_release
 from inference.rows import ModuleRows
 from inference.shortlist import FEATURES, Shortlist, load_shortlist
-from inference.text import clean_requirement
-from inference.trie import pack_trie
+from inference.text import clean_requirement, language_of
+from inference.trie import PackedTrie, pack_trie
 from inference.values import RankedModule, Ranking, Reasoning
 from inference.vectors import KeptVectors
+from inference.verifier import Verifier
 
 Floats = npt.NDArray[np.float32]
 ALL_FEATURES = (*FEATURES, "model_rows", "model_cards")
@@ -49,10 +53,20 @@ class Ranker:
         shortlist: Of the same catalog as *rows*.
         rows: Module rows in the catalog's order.
         fusion: Weights over `ALL_FEATURES`, and calibration.
+        belonging: How many modules belong to a requirement.
+        encoder: Name of the sentence encoder behind *shortlist*; None without one.
     """
 
     def __init__(
-        self, *, release: str, model: LanguageModel, shortlist: Shortlist, rows: ModuleRows, fusion: Fusion
+        self,
+        *,
+        release: str,
+        model: LanguageModel,
+        shortlist: Shortlist,
+        rows: ModuleRows,
+        fusion: Fusion,
+        belonging: Belonging | None = None,
+        encoder: str | None = None,
     ) -> None:
         self.release = release
         self.model = model
@@ -60,9 +74,15 @@ class Ranker:
         self.catalog: Catalog = shortlist.catalog
         self.rows = rows
         self.fusion = fusion
+        self.belonging = belonging or Belonging()
+        self._off_topic = load_off_topic(variant(history=bool(shortlist.past), encoder=encoder))
         self._evidence = EvidenceIndex(self.catalog)
         self._verifier = Verifier(self.catalog)
-        self._trie = pack_trie(model.id_tokens(self.catalog.module_ids))
+        if len(rows.cards) != len(self.catalog.modules):
+            raise ReleaseError(
+                f"Release {release} has rows for {len(rows.cards)} modules and a catalog of "
+                f"{len(self.catalog.modules)}: its parts do not belong together, roll back or train again."
+            )
 
     @classmethod
     def load(cls, folder: Path, *, models: Path | None = None, verify: bool = True) -> Self:
@@ -93,6 +113,8 @@ class Ranker:
             fusion=Fusion.from_json(json.loads((folder / "fusion.json").read_text(encoding="utf-8"))).aligned(
                 ALL_FEATURES
             ),
+            belonging=_belonging(folder / "belonging.json"),
+            encoder=info.encoder.get("name"),
         )
 
     def features(self, requirement: str) -> Floats:
@@ -125,11 +147,13 @@ class Ranker:
         requirement = readable(requirement)
         probabilities = self.probabilities(requirement)
         order = best_first(probabilities)[:k]
+        off_topic = self.is_off_topic(requirement)
+        belong = 0 if off_topic else self.belonging.count(probabilities)
         ids = self.catalog.module_ids
         chosen = [ids[i] for i in order]
         nearest = self.shortlist.nearest(requirement)
         modules = []
-        for position, module in zip(order, chosen, strict=True):
+        for rank, (position, module) in enumerate(zip(order, chosen, strict=True)):
             evidence = self._evidence.gather(requirement, module, nearest=nearest, symbols=1, past=1)
             modules.append(
                 RankedModule(
@@ -138,19 +162,31 @@ class Ranker:
                     confidence=round(float(probabilities[position]), 4),
                     files=self.shortlist.best_files(requirement, module),
                     why=evidence[0].text if evidence else self.catalog.card(module).purpose[:120],
+                    belongs=rank < belong,
                 )
             )
-        sure = modules[0].confidence >= self.fusion.threshold
-        return Ranking(tuple(modules), sure, self.release, self.catalog.commit)
+        sure = modules[0].confidence >= self.fusion.threshold and not off_topic
+        return Ranking(tuple(modules), sure, self.release, self.catalog.commit, off_topic)
 
-    def explain(self, requirement: str, ranking: Ranking, *, generate: bool = True) -> Reasoning:
+    def is_off_topic(self, requirement: str) -> bool:
         """
-        Write why the ranking's first module was put first.
+        Say whether a text does not look like a change to this code base at all.
+        """
+        return not self._off_topic.is_requirement(signs(readable(requirement), self.shortlist))
+
+    def explain(
+        self, requirement: str, ranking: Ranking, *, generate: bool = True, seconds: float | None = None
+    ) -> Reasoning:
+        """
+        Write why the ranking's first module was put first, in the language of the requirement.
 
         Args:
             generate: False speaks from the evidence by template, without the language model.
+            seconds: Deadline of the generation; what is not said by then is left to the template.
         """
         requirement = readable(requirement)
+        if self.is_off_topic(requirement):
+            return Reasoning(off_topic_notice(requirement, self.catalog.repository), (), False)
         first = ranking.modules[0].id
         evidence = self._evidence.gather(
             requirement,
@@ -158,7 +194,8 @@ class Ranker:
             others=[module.id for module in ranking.modules[1:4]],
             nearest=self.shortlist.nearest(requirement),
         )
-        if generate and evidence:
+        # The model was tuned to reason in English; a Chinese question is answered from the evidence, in Chinese.
+        if generate and evidence and language_of(requirement) == "en":
             prompt = explain_prompt(
                 self.model.tokenizer,
                 repository=self.catalog.repository,
@@ -167,7 +204,7 @@ class Ranker:
                 evidence=[item.text for item in evidence],
             )
             kept = self._verifier.keep_true(
-                self.model.generate(prompt, stop=f"\n{MODULE_LINE}"),
+                self.model.generate(prompt, stop=f"\n{MODULE_LINE}", max_seconds=seconds),
                 requirement=requirement,
                 module=first,
                 evidence=evidence,
@@ -208,14 +245,23 @@ class Ranker:
         )
         return self.model.score_ids(prompt, self._trie)
 
-    def with_fusion(self, fusion: Fusion) -> Ranker:
+    @cached_property
+    def _trie(self) -> PackedTrie:
+        return pack_trie(self.model.id_tokens(self.catalog.module_ids))
+
+    def with_fusion(self, fusion: Fusion, *, belonging: Belonging | None = None) -> Ranker:
         """
         The same ranker with other weights; nothing is loaded again.
         """
         copy = object.__new__(Ranker)
         copy.__dict__.update(self.__dict__)
         copy.fusion = replace(fusion)
+        copy.belonging = belonging or self.belonging
         return copy
+
+
+def _belonging(path: Path) -> Belonging:
+    return Belonging.from_json(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else Belonging()
 
 
 def _kept_vectors(folder: Path, encoder: Path | None) -> KeptVectors | None:
@@ -224,7 +270,7 @@ def _kept_vectors(folder: Path, encoder: Path | None) -> KeptVectors | None:
 
 def load_release_parts(folder: Path, info: ReleaseInfo) -> tuple[Catalog, tuple[LabelledText, ...]]:
     """
-    Load a release's catalog and past requirements.
+    Load a release's catalog and past requirements, these by the ids that their modules have in the catalog.
 
     Raises:
         ReleaseError: the catalog is not the one the release was made with.
@@ -232,7 +278,7 @@ def load_release_parts(folder: Path, info: ReleaseInfo) -> tuple[Catalog, tuple[
     catalog = Catalog.load(folder / "catalog.json")
     if catalog.fingerprint != info.catalog_fingerprint:
         raise ReleaseError(f"The catalog of release {info.id} is not the one it was trained with: train again.")
-    return catalog, load_labelled(folder / "past.jsonl")
+    return catalog, known_only(load_labelled(folder / "past.jsonl"), catalog)
 
 
 def readable(requirement: str) -> str:

@@ -10,6 +10,7 @@ A release on disk: everything an answer needs, in one folder that is complete or
     rows.safetensors        card rows and learned rows of the modules
     vectors.safetensors     what the sentence encoder said of cards and past requirements; absent without one
     fusion.json             weights, temperature, threshold
+    belonging.json          how many modules belong to a requirement
     scorecard.json          how it did on held-out requirements
 """
 

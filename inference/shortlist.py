@@ -273,6 +273,26 @@ class Shortlist:
         """
         return self._nearest.nearest(requirement, limit=limit)
 
+    def closeness(self, requirement: str) -> dict[str, float]:
+        """
+        Say how near *requirement* is to this code base as a whole, whichever module it belongs to.
+
+        Returns:
+            "known" (share of its words the code knows, rare ones counting more) and "met" (how well the best module
+            meets a word of it); with history "past" and "past_few" (similarity of the nearest and of the five nearest);
+            with an encoder "meant_module" and "meant_file".
+        """
+        asked = terms(requirement)
+        best = float(self._modules.scores(asked).max(initial=0.0))
+        found = {"known": self._files.known_share(asked), "met": best / max(len(asked), 1) ** 0.5}
+        if self.past:
+            similar = np.sort(self._nearest.similarities(requirement))[::-1][:5]
+            found |= {"past": float(similar[0]), "past_few": float(similar.mean())}
+        if self.meaning is not None:
+            scores = self.meaning.scores(requirement)
+            found |= {f"meant_{what}": float(scores[f"meaning_{what}"].max()) for what in ("module", "file")}
+        return found
+
     def _index_code(self) -> None:
         catalog, files = self.catalog, self.catalog.files
         self._owners = np.array([self._position[card.module] for card in files], dtype=np.int64)
@@ -422,6 +442,15 @@ class Bm25:
                 inside = slice(starts[column], starts[column + 1])
                 scores[rows[inside]] += count * values[inside]
         return scores
+
+    def known_share(self, asked: Sequence[str]) -> float:
+        """
+        Share of the terms that any document has, rare ones counting more and unknown ones most; 0 without terms.
+        """
+        most = math.log(1 + self._size / 0.5)
+        weights = {term: self._rarity.get(term, most) for term in asked}
+        known = sum(weight for term, weight in weights.items() if term in self._columns)
+        return known / max(sum(weights.values()), 1e-9)
 
 
 class Letters:

@@ -110,6 +110,22 @@ def clean_requirement(text: str) -> str:
     return "\n".join(line for line in lines if line)[:MAX_REQUIREMENT_CHARACTERS]
 
 
+def language_of(text: str) -> str:
+    """
+    Name the language a person asked in: "zh" where Chinese characters carry the sentence, else "en".
+
+    Identifiers and paths inside a Chinese sentence do not make it English.
+
+    >>> language_of("where is the router?"), language_of("Router 在哪里初始化 RoutingService？")
+    ('en', 'zh')
+    >>> language_of("the label 收费 is cut off in the toll dialog of the map")
+    'en'
+    """
+    chinese = len(re.findall(r"[\u3400-\u9fff]", text))
+    plain = len(re.findall(r"(?<![\w./])[a-z]{2,}(?![\w./])", text))
+    return "zh" if chinese > 2 * plain else "en"
+
+
 def stem(word: str) -> str:
     """
     Cut the common English endings, so that "routing", "routes" and "route" meet.

@@ -19,6 +19,7 @@ class RankedModule:
         confidence: Calibrated probability that the requirement belongs here, 0 to 1.
         files: The module's files that met the requirement best, best first; may be empty.
         why: One line for people, made of evidence; may be empty.
+        belongs: Whether it is among the modules that the requirement is predicted to belong to. The first always is.
     """
 
     id: str
@@ -26,6 +27,7 @@ class RankedModule:
     confidence: float
     files: tuple[str, ...] = ()
     why: str = ""
+    belongs: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "files": list(self.files)}
@@ -76,12 +78,15 @@ class Ranking:
         sure: Whether the best confidence reached the threshold chosen on held-out requirements.
         release: Id of the release that ranked.
         graph_commit: Commit (or content hash) of the snapshot behind the catalog.
+        off_topic: Whether the text does not look like a change to this code base: thanks, small talk, another product.
+            Then it is never sure, and the modules are what would be nearest.
     """
 
     modules: tuple[RankedModule, ...]
     sure: bool
     release: str
     graph_commit: str
+    off_topic: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "modules": [module.to_json() for module in self.modules]}

@@ -43,7 +43,9 @@ class FakeRanker:
             raise RuntimeError("the ranker is broken")
         return Ranking(MODULES[:k], True, self.folder.name, "c" * 40)
 
-    def explain(self, requirement: str, ranking: Ranking, *, generate: bool = True) -> Reasoning:
+    def explain(
+        self, requirement: str, ranking: Ranking, *, generate: bool = True, seconds: float | None = None
+    ) -> Reasoning:
         self._note(f"explain {requirement}")
         if "slow reason" in requirement:
             self._wait()

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph.values import Progress
+from inference.belonging import set_f1
 from inference.fusion import Fusion, HeldOut
 from inference.ranker import ALL_FEATURES, Ranker, best_first, readable
 from inference.shortlist import FEATURES
@@ -81,8 +82,8 @@ def scorecard(
 
     Returns:
         {"rankers": {name: {"all": score, "no_name": score}}, "ece", "threshold", "coverage", "precision_when_sure",
-        "mcnemar_system_vs_shortlist", "rows": {"dev", "test"}}, values from 0 to 1; "closed-book ids" is measured on
-        the first *closed_book_rows* test rows only and says so in its n.
+        "set_f1": {"predicted", "top 1", "top 3"}, "mcnemar_system_vs_shortlist", "rows": {"dev", "test"}}, values from
+        0 to 1; "closed-book ids" is measured on the first *closed_book_rows* test rows only and says so in its n.
     """
     ids = ranker.catalog.module_ids
     shortlist = Fusion.fit(FEATURES, dev.held_out(FEATURES))
@@ -114,12 +115,31 @@ def scorecard(
         "precision_when_sure": round(float(np.mean([h for h, s in zip(hits["system"], sure, strict=True) if s])), 4)
         if any(sure)
         else None,
+        "set_f1": _set_f1(ranker, probabilities, test),
         "mcnemar_system_vs_shortlist": round(mcnemar(hits["system"], hits["shortlist"]), 4),
         "rows": {"train": len(train), "dev": len(dev.examples), "test": len(test.examples)},
         "system_hits": {example.id: hit for example, hit in zip(test.examples, hits["system"], strict=True)},
         "system_hits3": {
             e.id: hit_at_k(r, t, 3) for e, r, t in zip(test.examples, rankings["system"], truth, strict=True)
         },
+    }
+
+
+def _set_f1(ranker: Ranker, probabilities: Sequence[Floats], test: Prepared) -> dict[str, float]:
+    """
+    F1 of the modules said to belong, against always the first one and always the first three.
+    """
+    if not probabilities:
+        return {}
+    pairs = list(zip(probabilities, test.relevant, strict=True))
+    rules: dict[str, Callable[[Floats], Sequence[int]]] = {
+        "predicted": ranker.belonging.first,
+        "top 1": lambda p: best_first(p)[:1],
+        "top 3": lambda p: best_first(p)[:3],
+    }
+    return {
+        name: round(float(np.mean([set_f1(first(p), relevant) for p, relevant in pairs])), 4)
+        for name, first in rules.items()
     }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph.values import Catalog
+from inference.belonging import Belonging
 from inference.fusion import Fusion
 from inference.labelled import LabelledText
 from inference.language_model import LanguageModel
@@ -60,7 +61,9 @@ def fit_ranker(
     )
     dev = prepare(ranker, dataset.split("dev"), progress=stage_of(report, "features of dev rows"))
     test = prepare(ranker, dataset.split("test"), progress=stage_of(report, "features of test rows"))
-    return ranker.with_fusion(Fusion.fit(ALL_FEATURES, dev.held_out(ALL_FEATURES))), dev, test
+    fusion = Fusion.fit(ALL_FEATURES, dev.held_out(ALL_FEATURES))
+    predictions = [(fusion.probabilities(f), relevant) for f, relevant in zip(dev.features, dev.relevant, strict=True)]
+    return ranker.with_fusion(fusion, belonging=Belonging.fit(predictions)), dev, test
 
 
 def shortlist_texts(dataset: Dataset) -> tuple[LabelledText, ...]:

@@ -29,7 +29,6 @@ import numpy.typing as npt
 
 from graph.values import Catalog, write_atomically
 from inference.embedding import TextEncoder, VectorCache
-from inference.fusion import Fusion
 from inference.labelled import LabelledText, known_only, load_labelled, save_labelled
 from inference.language_model import LanguageModel
 from inference.prompt import place_prompt, prompt_hash
@@ -143,7 +142,7 @@ def train_release(
         shortlist = Shortlist.fit(corpus.catalog, past, vectors=vectors)
         if vectors is not None:
             vectors.save(folder / "vectors.safetensors")
-        _write_parts(folder, corpus.catalog, past, shortlist, deployed, ranker.fusion, card)
+        _write_parts(folder, corpus.catalog, past, shortlist, deployed, ranker, card)
         write_release_info(
             folder,
             ReleaseInfo(
@@ -273,7 +272,7 @@ def _write_parts(
     past: Sequence[LabelledText],
     shortlist: Shortlist,
     rows: ModuleRows,
-    fusion: Fusion,
+    ranker: Ranker,
     card: dict[str, Any],
 ) -> None:
     catalog.save(folder / "catalog.json")
@@ -281,7 +280,8 @@ def _write_parts(
     if shortlist.classifier is not None:
         shortlist.classifier.save(folder)
     rows.save(folder / "rows.safetensors")
-    write_atomically(folder / "fusion.json", json.dumps(fusion.to_json(), indent=2).encode())
+    write_atomically(folder / "fusion.json", json.dumps(ranker.fusion.to_json(), indent=2).encode())
+    write_atomically(folder / "belonging.json", json.dumps(ranker.belonging.to_json()).encode())
     write_atomically(folder / "scorecard.json", json.dumps(card, indent=2).encode())
 
 

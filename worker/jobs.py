@@ -119,7 +119,8 @@ def _explain(context: Context, ranked: Answer, text: str) -> None:
         graph_commit=ranked.graph_commit or "",
     )
     began = time.monotonic()
-    reasoning = ranker.explain(text, ranking, generate=context.settings.reasoning)
+    seconds = float(context.settings.reasoning_seconds)
+    reasoning = ranker.explain(text, ranking, generate=context.settings.reasoning and seconds > 0, seconds=seconds)
     milliseconds = round(1000 * (time.monotonic() - began))
     with context.sessions.begin() as session:
         store.save_reasoning(

@@ -18,7 +18,9 @@ class LoadedRanker(Protocol):
 
     def rank(self, requirement: str, *, k: int = 10) -> Ranking: ...
 
-    def explain(self, requirement: str, ranking: Ranking, *, generate: bool = True) -> Reasoning: ...
+    def explain(
+        self, requirement: str, ranking: Ranking, *, generate: bool = True, seconds: float | None = None
+    ) -> Reasoning: ...
 
 
 LoadRanker = Callable[[Path], LoadedRanker]

@@ -40,6 +40,11 @@ SETTINGS: tuple[SettingDoc, ...] = (
         "on",
         "`on`: the model writes the reasoning; `off`: it is put together from evidence.",
     ),
+    SettingDoc(
+        "SIGNPOST_REASONING_SECONDS",
+        "20",
+        "Deadline of the model's reasoning; what is missing then comes from evidence.",
+    ),
     SettingDoc("SIGNPOST_RETRAIN_DAYS", "7", "Days between two trainings of a repository; 0 switches them off."),
     SettingDoc("SIGNPOST_RETRAIN_FEEDBACK", "20", "New confirmed corrections that start a training early; 0: never."),
     SettingDoc("SIGNPOST_SLACK_BOT_TOKEN", "", "Bot token of the Slack app, xoxb-…"),
@@ -68,6 +73,7 @@ class Settings:
     encoder: bool = True
     default_repository: str | None = None
     reasoning: bool = True
+    reasoning_seconds: int = 20
     retrain_days: int = 7
     retrain_feedback: int = 20
     slack_bot_token: str | None = field(default=None, repr=False)
@@ -105,6 +111,7 @@ class Settings:
             encoder=read.choice("ENCODER", ("on", "off")) == "on",
             default_repository=read.text("DEFAULT_REPOSITORY"),
             reasoning=read.choice("REASONING", ("on", "off")) == "on",
+            reasoning_seconds=read.number("REASONING_SECONDS", default=20, highest=600),
             retrain_days=read.number("RETRAIN_DAYS", default=7, highest=3650),
             retrain_feedback=read.number("RETRAIN_FEEDBACK", default=20, highest=1_000_000),
             slack_bot_token=read.text("SLACK_BOT_TOKEN"),
@@ -140,6 +147,7 @@ class Settings:
             "SIGNPOST_ENCODER": "on" if self.encoder else "off",
             "SIGNPOST_DEFAULT_REPOSITORY": self.default_repository or "",
             "SIGNPOST_REASONING": "on" if self.reasoning else "off",
+            "SIGNPOST_REASONING_SECONDS": str(self.reasoning_seconds),
             "SIGNPOST_RETRAIN_DAYS": str(self.retrain_days),
             "SIGNPOST_RETRAIN_FEEDBACK": str(self.retrain_feedback),
             "SIGNPOST_SLACK_BOT_TOKEN": self.slack_bot_token or "",

@@ -3,9 +3,11 @@ import pytest
 from graph.values import Catalog
 from inference.evidence import EvidenceIndex
 from inference.labelled import LabelledText
-from inference.reasoning import Verifier, template_reasoning
+from inference.reasoning import off_topic_notice, template_reasoning
 from inference.shortlist import PastIndex
+from inference.text import language_of
 from inference.values import Evidence
+from inference.verifier import Verifier
 
 ASKED = "Wrong postage when two people edit"
 
@@ -51,27 +53,71 @@ def test_the_template_passes_its_own_check(shop_catalog: Catalog, evidence: tupl
         assert 2 <= len(_kept(shop_catalog, evidence, text)) <= 4
 
 
-@pytest.mark.parametrize(
-    "sentence",
-    [
-        "The function invent_postage does it.",
-        "It is in shop/shipping/invented.py.",
-        "See PostageManager for that.",
-        "Commit 0123abc4567 did the same.",
-        "compute_postage is defined in shop/billing/refund.py.",
-        "compute_postage is at shop/shipping/postage.py:999.",
-        'It says "never was asked before" in the history.',
-        "This belongs in warehouse.",
-        "It simply feels right.",
-        "Use `shipping.Service` here.",
-        "shipping imports shipping.",
-        "shipping is imported by compute_postage.",
-    ],
-)
+INVENTED = [
+    "The function invent_postage does it.",
+    "It is in shop/shipping/invented.py.",
+    "See PostageManager for that.",
+    "Commit 0123abc4567 did the same.",
+    "Commit deadbeef was alike.",
+    "compute_postage is defined in shop/billing/refund.py.",
+    "compute_postage is at shop/shipping/postage.py:999.",
+    "compute_postage is in shop/shipping/postage.py, line 999.",
+    'It says "never was asked before" in the history.',
+    "This belongs in warehouse.",
+    "compute_postage meets it, so it belongs in warehouse.",
+    "It simply feels right.",
+    "Use `shipping.Service` here.",
+    "shipping imports shipping.",
+    "shipping is imported by compute_postage.",
+    "compute_postage calls store_postage.",
+    "compute_postage depends on the same thing.",
+    "compute_postage is a method of the Calculator class.",
+    "compute_postage belongs to the calculator class.",
+    "compute_postage is close to the function frobnicate.",
+    "frobnicate in shop/shipping/postage.py is close to it.",
+    "postage in shop/shipping/postage.py is close to it.",
+    "compute_postage was written by Alice.",
+    "compute_postage was changed in 2019.",
+    "compute_postage in shop/shipping/postage.py has 17 arguments.",
+    "compute_postage is like the old Calculator.",
+    "compute_postage is part of Rechnungswesen-Modul.",
+    "compute_postage heißt hier anders.",
+    "compute_postage 位于 shop/shipping/postage.py。",
+    "compute_postage is documented at https://example.org/postage.",
+    "compute_postage in shop/shipping/postage.pyc meets it.",
+    "shipping/postage.py defines it.",
+    "validate_invoice in shop/billing/invoice.py is close to it.",
+    "compute_postage is near store_invoice.",
+    "compute_postage runs on Kubernetes.",
+    "<script>alert(1)</script> compute_postage.",
+    "compute_postage meets it in step v2.3.1.",
+]
+
+
+@pytest.mark.parametrize("sentence", INVENTED)
 def test_a_sentence_with_something_invented_is_dropped(
     shop_catalog: Catalog, evidence: tuple[Evidence, ...], sentence: str
 ) -> None:
-    assert _kept(shop_catalog, evidence, f"{sentence} postage points to compute_postage.")[:1] != (sentence,)
+    true = "compute_postage in shop/shipping/postage.py is near."
+
+    assert _kept(shop_catalog, evidence, f"{sentence} {true}") == (true,)
+
+
+def test_a_name_that_only_the_requirement_has_is_not_repeated_as_one_of_the_code(
+    shop_catalog: Catalog, evidence: tuple[Evidence, ...]
+) -> None:
+    asked = f"{ASKED} in PostageManager.wrong_one"
+    true = "compute_postage in shop/shipping/postage.py is near."
+    text = f'PostageManager.wrong_one is near. {true} The requirement says "PostageManager.wrong_one".'
+    kept = Verifier(shop_catalog).keep_true(text, requirement=asked, module="shipping", evidence=evidence)
+
+    assert kept == (true, 'The requirement says "PostageManager.wrong_one".')
+
+
+def test_a_sentence_that_was_cut_off_is_dropped(shop_catalog: Catalog, evidence: tuple[Evidence, ...]) -> None:
+    true = "compute_postage in shop/shipping/postage.py is near."
+
+    assert _kept(shop_catalog, evidence, f"{true} So it belongs in") == (true,)
 
 
 def test_true_sentences_are_kept_in_order_without_repeats(
@@ -102,3 +148,27 @@ def test_a_text_that_names_no_evidence_gives_way_to_the_template(
 
 def test_without_evidence_the_template_admits_it() -> None:
     assert "No single definition" in template_reasoning("hello", "shipping", ())
+
+
+CHINESE = "两个人同时编辑时 postage 不正确，请修复"
+
+
+def test_a_chinese_question_is_answered_in_chinese_with_the_same_evidence(evidence: tuple[Evidence, ...]) -> None:
+    text = template_reasoning(CHINESE, "shipping", evidence)
+    first = evidence[0]
+
+    assert language_of(text) == "zh"
+    assert f"{first.file}:{first.line} 中的 {first.name} " in text
+    assert 2 <= text.count("。") <= 4
+    assert "因此这个需求属于 shipping" in text
+
+
+def test_without_evidence_the_chinese_template_admits_it_too() -> None:
+    assert "没有特别对应的定义" in template_reasoning("你好，这里怎么改", "shipping", ())
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"), [("thanks!", "does not look like a change to shop"), ("谢谢", "不像是对 shop")]
+)
+def test_what_is_no_requirement_is_told_how_to_ask(asked: str, told: str) -> None:
+    assert told in off_topic_notice(asked, "shop")

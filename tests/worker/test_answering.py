@@ -143,13 +143,13 @@ def test_reasoning_can_be_switched_off(released, sqlite_sessions, connection, se
     generated = []
 
     class Curious(FakeRanker):
-        def explain(self, requirement, ranking, *, generate=True):
-            generated.append(generate)
+        def explain(self, requirement, ranking, *, generate=True, seconds=None):
+            generated.append((generate, seconds))
             return super().explain(requirement, ranking, generate=generate)
 
-    work(with_settings=replace(settings, reasoning=False), load=Curious)
+    work(with_settings=replace(settings, reasoning=False, reasoning_seconds=7), load=Curious)
 
-    assert generated == [False]
+    assert generated == [(False, 7.0)]
 
 
 def test_a_promotion_and_a_rollback_are_in_force_with_the_next_question(sqlite_sessions, settings, tmp_path):

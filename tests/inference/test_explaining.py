@@ -1,0 +1,82 @@
+"""
+The reasoning of a whole ranker: language, deadline, and what becomes of a model that says anything it likes.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from inference.ranker import Ranker
+from inference.text import language_of
+
+ASKED = "Wrong postage when two people edit at once"
+
+
+@dataclass
+class Saying:
+    """
+    A language model that ranks as the ranker's own does and says what it is told to.
+    """
+
+    model: Any
+    text: str
+    limits: list[float | None] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    def generate(self, prompt: str, *, stop: str | None = None, max_seconds: float | None = None) -> str:
+        self.limits.append(max_seconds)
+        return self.text
+
+
+def _saying(ranker: Ranker, text: str) -> Ranker:
+    talking = ranker.with_fusion(ranker.fusion)
+    talking.model = Saying(ranker.model, text)  # type: ignore[assignment]
+    return talking
+
+
+def test_a_model_that_invents_everything_is_replaced_by_the_template(ranker: Ranker) -> None:
+    talking = _saying(
+        ranker, "PostageService.calculateAll in shop/postage/service.py does it. Commit 1234567 shows it."
+    )
+    reasoning = talking.explain(ASKED, talking.rank(ASKED))
+
+    assert not reasoning.generated
+    assert "PostageService" not in reasoning.text
+    assert "postage" in reasoning.text
+
+
+def test_true_sentences_survive_between_invented_ones(ranker: Ranker) -> None:
+    true = "compute_postage in shop/shipping/postage.py is near."
+    talking = _saying(ranker, f"FooBar is great. {true} It was rewritten by Bob in 2019.")
+    reasoning = talking.explain(ASKED, talking.rank(ASKED))
+
+    assert (reasoning.text, reasoning.generated) == (true, True)
+
+
+def test_a_deadline_is_handed_to_the_model_and_silence_gives_the_template(ranker: Ranker) -> None:
+    talking = _saying(ranker, "")
+    reasoning = talking.explain(ASKED, talking.rank(ASKED), seconds=1.5)
+
+    assert talking.model.limits == [1.5]  # type: ignore[attr-defined]
+    assert not reasoning.generated
+    assert reasoning.text.count(". ") >= 1
+
+
+@pytest.mark.parametrize("seconds", [0.001, 60.0])
+def test_the_real_model_keeps_the_deadline(ranker: Ranker, seconds: float) -> None:
+    reasoning = ranker.explain(ASKED, ranker.rank(ASKED), seconds=seconds)
+
+    assert reasoning.text
+
+
+def test_a_chinese_question_is_explained_in_chinese(ranker: Ranker) -> None:
+    asked = "两个人同时编辑时 postage 不正确，需要修复"
+    ranking = ranker.rank(asked)
+    reasoning = ranker.explain(asked, ranking)
+
+    assert ranking.modules[0].id == "shipping"
+    assert language_of(reasoning.text) == "zh"
+    assert reasoning.evidence
