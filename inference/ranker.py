@@ -220,11 +220,15 @@ class Ranker:
         Raises:
             RequirementError: nothing readable was asked.
         """
-        features = self.features(readable(requirement))
+        requirement = readable(requirement)
+        features = self.features(requirement)
+        learned = self.shortlist.learned_parts(requirement)
         probabilities = self.fusion.probabilities(features)
         explained = []
         for rank, position in enumerate(best_first(probabilities)[:k], start=1):
-            parts = contributions(features[position], self.fusion.features, self.fusion.weights)
+            parts = contributions(
+                features[position], self.fusion.features, self.fusion.weights, learned=learned[position]
+            )
             explained.append(
                 ExplainedModule(
                     id=self.catalog.module_ids[position],

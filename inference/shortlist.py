@@ -219,6 +219,12 @@ class Shortlist:
         scores = self._reranker.scores(columns)
         return np.hstack([z_scored(columns), (scores - scores.mean())[:, None]])
 
+    def learned_parts(self, requirement: str) -> Floats:
+        """
+        Return what the reranker makes of each measured feature by itself.  # (modules, len(MEASURED))
+        """
+        return self._reranker.parts(self.columns(requirement))[:, :-1]
+
     def columns(self, requirement: str) -> Floats:
         """
         Return the measured features, each on its own scale.  # (modules, len(MEASURED))

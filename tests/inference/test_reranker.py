@@ -44,6 +44,12 @@ def test_scores_move_with_their_modules() -> None:
     np.testing.assert_allclose(reranker.scores(columns)[order], reranker.scores(columns[order]), atol=1e-4)
 
 
+def test_the_parts_of_a_score_add_up() -> None:
+    reranker, columns = Reranker.load(), _columns()
+
+    np.testing.assert_allclose(reranker.parts(columns).sum(axis=1), reranker.scores(columns), rtol=1e-5)
+
+
 def test_a_module_that_leads_in_everything_is_put_first() -> None:
     columns = _columns()
     columns[17] = columns.max(axis=0) * 1.5

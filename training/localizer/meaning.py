@@ -21,10 +21,11 @@ import numpy.typing as npt
 from graph.history import read_history
 from graph.index import index_snapshot
 from graph.snapshot import open_snapshot
-from inference.embedding import TextEncoder, VectorCache
+from inference.embedding import TextEncoder
 from inference.labelled import LabelledText
 from inference.meaning import MEANING_FEATURES, Meaning
 from inference.shortlist import MEASURED
+from inference.vectors import KeptVectors, Vectors
 from training.localizer.shards import load_shard
 
 Floats = npt.NDArray[np.float32]
@@ -46,7 +47,7 @@ def meaning_columns(
     return filled
 
 
-def read_repository(shard: dict[str, Any], location: Path, vectors: VectorCache, cache: Path) -> dict[str, Any]:
+def read_repository(shard: dict[str, Any], location: Path, vectors: Vectors, cache: Path) -> dict[str, Any]:
     """
     Compute the columns of one shard, with its history and without.
     """
@@ -71,16 +72,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--mirror", type=Path, required=True, help="folder with OWNER+NAME/repo git directories")
     parser.add_argument("--encoder", type=Path, required=True, help="safetensors folder of the encoder")
     parser.add_argument("--most", type=int, default=1_000, help="repositories at most")
+    parser.add_argument("--part", default="0/1", help="K/N: every N-th of them, from the K-th")
     chosen = parser.parse_args(arguments)
-    vectors = VectorCache(chosen.shards / "vectors.sqlite", TextEncoder.load(chosen.encoder))
+    part, parts = map(int, chosen.part.split("/"))
+    encoder = TextEncoder.load(chosen.encoder)
     shards = [(path, load_shard(path)) for path in sorted(chosen.shards.glob("*.json.gz"))]
     shards.sort(key=lambda pair: (len(pair[1]["files"]), pair[1]["repository"]))
-    for path, shard in shards[: chosen.most]:
+    for path, shard in shards[part : chosen.most : parts]:
         target = path.with_name(path.name.replace(".json.gz", ".meaning.npz"))
         if target.exists():
             continue
         began, name = time.process_time(), path.name.replace(".json.gz", "")
-        columns = read_repository(shard, chosen.mirror / name / "repo", vectors, chosen.shards / "cache" / name)
+        location, cache = chosen.mirror / name / "repo", chosen.shards / "cache" / name
+        columns = read_repository(shard, location, KeptVectors(encoder), cache)
         draft = target.with_name(f".{target.name}.tmp.npz")
         np.savez_compressed(draft, **columns)
         draft.replace(target)
