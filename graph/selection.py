@@ -8,7 +8,7 @@ module, and a change that touches only them teaches nothing about modules.
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
+from functools import cache
 
 from graph.languages.registry import language_of
 
@@ -30,6 +30,7 @@ _FOLDER_NAMES = {
 _FOLDERS = {reason: frozenset(names.split()) for reason, names in _FOLDER_NAMES.items()}
 _TOP_NAMES = "spec specs doc man manual website build out target deps dist extern external externals"
 _AT_THE_TOP_ONLY = frozenset(_TOP_NAMES.split())
+_TEST_ENDINGS = ("-test", "-tests", "_tests", ".tests", ".test")
 _TEST_NAME = re.compile(
     r"^(?:test_.*|.*_tests?|conftest|runtests|tests?)\.(?:py|pyi|go|rb|c|cc|cpp|cxx|rs|php|dart|exs|ml|lua)$"
     r"|^.*(?:Test|Tests|TestCase|IT|ITCase|Spec|Specs|TestUtils?)\.(?:java|kts?|scala|groovy|cs|swift|php|mm?|cpp|cc)$"
@@ -61,21 +62,28 @@ def reason_apart(path: str) -> str | None:
     """
     if language_of(path) is None:
         return "not source text"
-    name = PurePosixPath(path).name
-    folders = path.lower().split("/")[:-1]
-    if any(folder.startswith(".") for folder in folders) or name.startswith("."):
+    folder, _, name = path.rpartition("/")
+    if name.startswith("."):
         return "hidden"
-    telling = [folder for depth, folder in enumerate(folders) if depth == 0 or folder not in _AT_THE_TOP_ONLY]
-    for reason, names in _FOLDERS.items():
-        if not names.isdisjoint(telling):
-            return reason
-    if any(folder.endswith(("-test", "-tests", "_tests", ".tests", ".test")) for folder in folders):
-        return "test"
+    if (reason := _reason_of_folder(folder)) is not None:
+        return reason
     if _TEST_NAME.match(name):
         return "test"
     if _GENERATED_NAME.search(name) or _MIGRATION.search(path):
         return "generated"
     return None
+
+
+@cache
+def _reason_of_folder(path: str) -> str | None:
+    folders = path.lower().split("/") if path else []
+    if any(folder.startswith(".") for folder in folders):
+        return "hidden"
+    telling = [folder for depth, folder in enumerate(folders) if depth == 0 or folder not in _AT_THE_TOP_ONLY]
+    for reason, names in _FOLDERS.items():
+        if not names.isdisjoint(telling):
+            return reason
+    return "test" if any(folder.endswith(_TEST_ENDINGS) for folder in folders) else None
 
 
 def reason_unreadable(path: str, data: bytes) -> str | None:

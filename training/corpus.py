@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graph.history import commit_before, read_history, read_later_history, with_recent
-from graph.index import index_snapshot, save_graph
+from graph.index import index_snapshot
+from graph.knowledge import save_graph
 from graph.overrides import read_overrides
 from graph.owners import save_owners, with_owners
 from graph.relations import add_relations, read_relations
@@ -80,11 +81,12 @@ def _index(
     previous: Catalog | None,
     keep: Path | None = None,
 ) -> Catalog:
-    with open_snapshot(location, name=name) as newest:
+    cache = home / "cache"
+    with open_snapshot(location, name=name, cache=cache) as newest:
         overrides = read_overrides(newest)  # today's cut counts for the past, too
-    with open_snapshot(location, commit=commit, name=name) as snapshot:
+    with open_snapshot(location, commit=commit, name=name, cache=cache) as snapshot:
         index = index_snapshot(
-            snapshot, cache=home / "cache", progress=stage_of(report, "index"), previous=previous, overrides=overrides
+            snapshot, cache=cache, progress=stage_of(report, "index"), previous=previous, overrides=overrides
         )
         if keep is None:
             return index.catalog

@@ -14,7 +14,7 @@ from tree_sitter import Node, Point, QueryCursor, Tree
 from graph.languages.comments import clean_doc, is_licence
 from graph.languages.identifiers import frequent_identifiers
 from graph.languages.registry import Grammar, Language, language_for, language_of, load_grammar
-from graph.values import ParsedFile, Symbol
+from graph.parsed import ParsedFile, Symbol
 
 PARSE_SECONDS = 10.0
 """Of processor time, not of the clock: a busy machine must not change what is found."""

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from pathlib import PurePosixPath
-
-import tree_sitter
+from typing import TYPE_CHECKING
 
 from graph.languages import imports
+
+if TYPE_CHECKING:
+    import tree_sitter
 
 log = logging.getLogger("signpost.graph")
 
@@ -124,6 +125,7 @@ PLAIN_TEXT = {suffix: name for name, suffixes in _PLAIN_TEXT_SUFFIXES.items() fo
 """Text languages that count as files of their module although nothing is parsed in them."""
 
 _BY_SUFFIX = {suffix: language for language in LANGUAGES for suffix in language.suffixes}
+_NAMES = PLAIN_TEXT | {suffix: language.name for suffix, language in _BY_SUFFIX.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +146,25 @@ def language_of(path: str) -> str | None:
     >>> language_of("src/App.TSX"), language_of("site.scss"), language_of("logo.png")
     ('tsx', 'css', None)
     """
-    suffix = PurePosixPath(path).suffix.lower()
-    language = _BY_SUFFIX.get(suffix)
-    return language.name if language else PLAIN_TEXT.get(suffix)
+    return _NAMES.get(_suffix(path))
 
 
 def language_for(path: str) -> Language | None:
     """
     Give the language with a grammar that a path belongs to, if there is one.
     """
-    return _BY_SUFFIX.get(PurePosixPath(path).suffix.lower())
+    return _BY_SUFFIX.get(_suffix(path))
+
+
+def _suffix(path: str) -> str:
+    """
+    Give the ending of a file's name, lower case, with the dot; a name that is all ending has none.
+
+    >>> _suffix("src/App.TSX"), _suffix("src.d/.py"), _suffix("Makefile")
+    ('.tsx', '', '')
+    """
+    stem, dot, suffix = path.rpartition(".")
+    return f".{suffix.lower()}" if dot and stem and stem[-1] != "/" and "/" not in suffix else ""
 
 
 @cache
@@ -165,10 +176,13 @@ def load_grammar(language: Language) -> Grammar | None:
         None when its wheel is missing or does not fit; that is said once, as a warning, because the files of
         that language then count without their symbols.
     """
+    import tree_sitter  # only where something is parsed: finding a path's language must be cheap
+
     try:
         factory = getattr(importlib.import_module(language.package), language.factory)
         grammar = tree_sitter.Language(factory())
-        text = files("graph.languages").joinpath(f"{language.query}.scm").read_text(encoding="utf-8")
+        with open(os.path.join(os.path.dirname(__file__), f"{language.query}.scm"), encoding="utf-8") as file:
+            text = file.read()
         definitions, _, references = text.partition(REFERENCES)
         return Grammar(
             parser=tree_sitter.Parser(grammar),
