@@ -7,7 +7,6 @@ from __future__ import annotations
 import gc
 import logging
 import posixpath
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,11 +19,12 @@ from graph.cards import make_cards
 from graph.entry import Entry
 from graph.languages.registry import language_of
 from graph.links import Links, link_files
+from graph.manifests import read_manifests
 from graph.modules import ModuleFiles, SizedFile, assign_modules
 from graph.overrides import Overrides, apply_overrides, read_overrides
 from graph.parsed import ParsedFile, unpack
 from graph.parsing import Source, parse_apart
-from graph.resolve import ImportResolver
+from graph.resolve import ImportResolver, Verdict
 from graph.selection import LARGEST_FILE, reason_apart, reason_unreadable
 from graph.snapshot import Snapshot
 from graph.values import Catalog, Progress, RepositoryError
@@ -57,12 +57,14 @@ class Index:
         links: Imports, inheritance and calls.
         skipped: Source-like files that were left out, sorted by path.
         apart: (reason, number of files) kept apart from the modules: tests, documentation, vendored code …
+        verdicts: Language → how many of its imports are of what, see `graph.resolve.Verdict`.
     """
 
     catalog: Catalog
     links: Links
     skipped: tuple[Skipped, ...]
     apart: tuple[tuple[str, int], ...]
+    verdicts: Mapping[str, Mapping[Verdict, int]] = field(default_factory=dict)
     _made: dict[str, Any] = field(repr=False, compare=False, default_factory=dict)
 
     @property
@@ -210,7 +212,8 @@ def _assemble(
     sized = [SizedFile(path, sizes.get(path, 0), file.language) for path, file in files.items()]
     cut = given if given is not None else assign_modules(sized, package=package)
     modules, aliases = apply_overrides(tuple(cut), overrides)
-    resolver = ImportResolver(list(files.values()), package=package, go_modules=_go_modules(snapshot))
+    others = [entry.path for entry in snapshot.files if entry.path not in files]
+    resolver = ImportResolver(list(files.values()), package=package, manifests=read_manifests(snapshot), others=others)
     imports = {path: resolver.resolve(file) for path, file in files.items()}
     told = _readmes(snapshot, {module.path for module in modules})
     cards, file_cards = make_cards(modules, files, imports, told, described=overrides.describe)
@@ -221,6 +224,7 @@ def _assemble(
     return Index(
         catalog=catalog,
         links=link_files(files, imports),
+        verdicts={language: dict(sorted(counts.items())) for language, counts in sorted(resolver.verdicts.items())},
         skipped=tuple(sorted(parsed.skipped, key=lambda item: item.path)),
         apart=tuple(sorted(parsed.apart.items())),
     )
@@ -330,13 +334,3 @@ def _readmes(snapshot: Snapshot, folders: set[str]) -> dict[str, str]:
 
 def _is_readme(name: str) -> bool:
     return name[:6].lower() == "readme" and name[6:].lower() in ("", ".md", ".rst", ".txt", ".markdown")
-
-
-def _go_modules(snapshot: Snapshot) -> dict[str, str]:
-    modules: dict[str, str] = {}
-    for entry in snapshot.files:
-        if entry.path.endswith("go.mod") and posixpath.basename(entry.path) == "go.mod" and entry.size < 100_000:
-            match = re.search(rb"^module\s+(\S+)", snapshot.read(entry.path), re.MULTILINE)
-            if match:
-                modules[posixpath.dirname(entry.path)] = match[1].decode("utf-8", "replace").strip('"')
-    return dict(sorted(modules.items(), key=lambda item: (-len(item[1]), item[0])))

@@ -48,6 +48,7 @@ class ParsedFile:
         identifiers: Distinct identifiers, most frequent first.
         bases: (qualified class, name of what it inherits from), in order of appearance.
         package: The package the file declares itself, for languages that do so; else empty.
+        mentions: Capitalised names it uses beside *identifiers*, sorted, where a type may be used without an import.
     """
 
     path: str
@@ -61,6 +62,7 @@ class ParsedFile:
     identifiers: tuple[str, ...]
     bases: tuple[tuple[str, str], ...] = ()
     package: str = ""
+    mentions: tuple[str, ...] = ()
 
 
 def pack(parsed: ParsedFile) -> str:
@@ -77,7 +79,8 @@ def pack(parsed: ParsedFile) -> str:
         parsed.calls,
         parsed.identifiers,
     ]
-    return json.dumps([symbols, *rest, parsed.bases, parsed.package], ensure_ascii=False, separators=(",", ":"))
+    last = [parsed.bases, parsed.package, parsed.mentions]
+    return json.dumps([symbols, *rest, *last], ensure_ascii=False, separators=(",", ":"))
 
 
 def unpack(path: str, value: str) -> ParsedFile:
@@ -87,7 +90,8 @@ def unpack(path: str, value: str) -> ParsedFile:
     Raises:
         ValueError, TypeError: It was not written by `pack`.
     """
-    symbols, blob, language, lines, doc, imports, calls, identifiers, bases, package = json.loads(value)
+    symbols, blob, language, lines, doc, imports, calls, identifiers, *last = json.loads(value)
+    bases, package, mentions = last
     return ParsedFile(
         path=path,
         blob=blob,
@@ -100,4 +104,5 @@ def unpack(path: str, value: str) -> ParsedFile:
         identifiers=tuple(identifiers),
         bases=tuple((inner, base) for inner, base in bases),
         package=package,
+        mentions=tuple(mentions),
     )

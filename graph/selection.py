@@ -21,9 +21,9 @@ _FOLDER_NAMES = {
     " functionaltest"
     " unittests unittest test-utils test_utils cypress playwright mocks testutil testutils",
     "documentation": "docs doc documentation javadoc apidocs man manual website",
-    "example": "example examples sample samples demo demos tutorial tutorials",
+    "example": "example examples sample samples demo demos tutorial tutorials playground playgrounds",
     "translation": "locale locales translations l10n",
-    "vendored": "vendor vendored _vendor third_party third-party thirdparty 3rdparty 3rd_party node_modules"
+    "vendored": "vendor vendors vendored _vendor third_party third-party thirdparty 3rdparty 3rd_party node_modules"
     " bower_components extern external externals pods carthage deps dist build out target jspm_packages"
     " site-packages",
 }
@@ -65,7 +65,7 @@ def reason_apart(path: str) -> str | None:
     folder, _, name = path.rpartition("/")
     if name.startswith("."):
         return "hidden"
-    if (reason := _reason_of_folder(folder)) is not None:
+    if (reason := reason_of_folder(folder)) is not None:
         return reason
     if _TEST_NAME.match(name):
         return "test"
@@ -75,7 +75,13 @@ def reason_apart(path: str) -> str | None:
 
 
 @cache
-def _reason_of_folder(path: str) -> str | None:
+def reason_of_folder(path: str) -> str | None:
+    """
+    Say why everything in a folder is kept apart, or None.
+
+    >>> reason_of_folder("core/src/test/java"), reason_of_folder("core/src/main"), reason_of_folder("")
+    ('test', None, None)
+    """
     folders = path.lower().split("/") if path else []
     if any(folder.startswith(".") for folder in folders):
         return "hidden"
