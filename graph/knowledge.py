@@ -14,7 +14,7 @@ imports     file → file; module → module, with *count* file edges
 inherits    class → class
 calls       file → function or class of another file
 co-changes  file ↔ file, module ↔ module, with *count* commits that touched both
-owns        person → module, with *share* and *source*: CODEOWNERS, or history
+owns        person → module, with *share* and *told_by*: CODEOWNERS, or history
 ==========  =============================================================
 
 The last two are not in the code: `graph.relations` adds them.

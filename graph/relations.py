@@ -91,7 +91,7 @@ def add_relations(graph: Graph, relations: Relations) -> None:
         node = person_node(owner.person)
         graph.add_node(node, kind="person", name=owner.person)
         key = f"owns ({owner.source})"
-        graph.add_edge(node, module_node(owner.module), key=key, kind="owns", source=owner.source, share=owner.share)
+        graph.add_edge(node, module_node(owner.module), key=key, kind="owns", told_by=owner.source, share=owner.share)
 
 
 def _often(counts: Counter[tuple[str, str]]) -> tuple[tuple[str, str, int], ...]:
