@@ -202,11 +202,13 @@ def _index(location: Path) -> tuple[Snapshot, Index]:
     from dataclasses import replace
 
     from graph.index import index_snapshot
-    from graph.relations import add_relations, read_relations, with_owners
+    from graph.owners import with_owners
+    from graph.relations import add_relations, read_relations
     from graph.snapshot import open_snapshot
 
-    with open_snapshot(location) as snapshot:
-        index = index_snapshot(snapshot, cache=settings().home / "cache")
+    cache = settings().home / "cache"
+    with open_snapshot(location, cache=cache) as snapshot:
+        index = index_snapshot(snapshot, cache=cache)
         relations = read_relations(snapshot, index.catalog)
     add_relations(index.graph, relations)
-    return snapshot, replace(index, catalog=with_owners(index.catalog, relations))
+    return snapshot, replace(index, catalog=with_owners(index.catalog, relations.owners))

@@ -8,15 +8,12 @@ import json
 import logging
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple
 from pathlib import Path
 from types import TracebackType
 
-from graph.values import ParsedFile, Symbol
-
 log = logging.getLogger("signpost.graph")
 
-PARSER_VERSION = "1"
+PARSER_VERSION = "2"
 """Part of every key. Raise it whenever the parser or a query file gives something else for the same bytes."""
 
 
@@ -77,43 +74,3 @@ def cache_key(blob: str, language: str) -> str:
     Name a parse result: the same bytes read as two languages are two results.
     """
     return f"{PARSER_VERSION}:{language}:{blob}"
-
-
-def pack(parsed: ParsedFile) -> str:
-    """
-    Write a parse result as JSON, without its path: copies of a file share one result.
-    """
-    symbols = [astuple(symbol) for symbol in parsed.symbols]
-    rest = [
-        parsed.blob,
-        parsed.language,
-        parsed.lines,
-        parsed.doc,
-        parsed.imports,
-        parsed.calls,
-        parsed.identifiers,
-    ]
-    return json.dumps([symbols, *rest, parsed.bases, parsed.package], ensure_ascii=False, separators=(",", ":"))
-
-
-def unpack(path: str, value: str) -> ParsedFile:
-    """
-    Read what `pack` wrote, for the file at *path*.
-
-    Raises:
-        ValueError, TypeError: It was not written by `pack`.
-    """
-    symbols, blob, language, lines, doc, imports, calls, identifiers, bases, package = json.loads(value)
-    return ParsedFile(
-        path=path,
-        blob=blob,
-        language=language,
-        lines=lines,
-        doc=doc,
-        symbols=tuple(Symbol(*row) for row in symbols),
-        imports=tuple(imports),
-        calls=tuple(calls),
-        identifiers=tuple(identifiers),
-        bases=tuple((inner, base) for inner, base in bases),
-        package=package,
-    )

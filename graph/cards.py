@@ -7,8 +7,8 @@ from __future__ import annotations
 import math
 import posixpath
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from graph.languages.comments import clean_doc
 from graph.modules import ModuleFiles
@@ -125,22 +125,28 @@ def main_symbols(files: Iterable[FileCard], used: Mapping[str, int]) -> tuple[st
     Returns:
         At most `MAIN_SYMBOLS` distinct qualified names, most telling first.
     """
+    files = tuple(files)
+    outer = _by_score(files, used, lambda name: "." not in name and not name.startswith("_"))
+    if len(outer) >= _FEW_SYMBOLS:
+        return tuple(outer[:MAIN_SYMBOLS])
+    # Few large classes are told by what they can do; a module of hidden helpers by those.
+    members = _by_score(files, used, lambda name: "." in name and not re.search(r"(?:^|\.)_", name))
+    found = outer + members or _by_score(files, used, lambda name: True)
+    return tuple(found[:MAIN_SYMBOLS])
+
+
+def _by_score(files: Sequence[FileCard], used: Mapping[str, int], wanted: Callable[[str], bool]) -> list[str]:
     scored: dict[str, float] = {}
     for file in files:
         inner = Counter(symbol.qualified.split(".", 1)[0] for symbol in file.symbols if "." in symbol.qualified)
         for symbol in file.symbols:
-            if symbol.kind == "constructor" or symbol.name in _SAID_OF_EVERY_OBJECT:
+            name = symbol.qualified
+            if not wanted(name) or symbol.kind == "constructor" or symbol.name in _SAID_OF_EVERY_OBJECT:
                 continue
             score = _score(symbol, inner[symbol.name], used)
-            if score > scored.get(symbol.qualified, 0.0):
-                scored[symbol.qualified] = score
-    ordered = [name for name, _ in sorted(scored.items(), key=lambda item: (-round(item[1], 6), item[0]))]
-    outer = [name for name in ordered if "." not in name and not name.startswith("_")]
-    inner_or_hidden = [name for name in ordered if name not in outer]
-    members = [name for name in inner_or_hidden if not re.search(r"(?:^|\.)_", name)]
-    # Few large classes are told by what they can do; a module of hidden helpers by those.
-    rest = members if len(outer) < _FEW_SYMBOLS else []
-    return tuple((outer + rest or inner_or_hidden)[:MAIN_SYMBOLS])
+            if score > scored.get(name, 0.0):
+                scored[name] = score
+    return [name for name, _ in sorted(scored.items(), key=lambda item: (-round(item[1], 6), item[0]))]
 
 
 def _score(symbol: Symbol, members: int, used: Mapping[str, int]) -> float:
@@ -156,11 +162,14 @@ def _file_card(file: ParsedFile, module: str) -> FileCard:
 
 
 def _used_from_elsewhere(files: Mapping[str, ParsedFile], module_of: Mapping[str, str]) -> dict[str, int]:
-    modules: dict[str, set[str]] = {}
+    defined = {symbol.name for file in files.values() for symbol in file.symbols}
+    said: dict[str, set[str]] = defaultdict(set)
     for path, file in files.items():
-        for name in {*file.calls, *file.identifiers}:
-            modules.setdefault(name, set()).add(module_of[path])
-    return {name: len(found) - 1 for name, found in modules.items() if len(found) > 1}
+        said[module_of[path]].update(file.calls, file.identifiers)
+    counts: Counter[str] = Counter()
+    for names in said.values():
+        counts.update(names & defined)
+    return {name: count - 1 for name, count in counts.items() if count > 1}
 
 
 def _neighbours(

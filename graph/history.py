@@ -22,9 +22,7 @@ MOST_MODULES = 3
 MOST_PLACES = 2
 """Words that came with more different sets of modules than this are empty ones: "fix the build again"."""
 MOST_FILES = 60
-OWNERS = 3
 RECENT = 3
-_OWNER_MEMORY = 400
 
 _FORMAT = "%x01%H%x02%aI%x02%aN%x02%aE%x02%B%x02"
 
@@ -154,9 +152,9 @@ def commit_before(location: str | Path, commit: str) -> str:
     return parent.decode("ascii").strip()
 
 
-def add_history(catalog: Catalog, rows: Sequence[PastRequirement]) -> Catalog:
+def with_recent(catalog: Catalog, rows: Sequence[PastRequirement]) -> Catalog:
     """
-    Put owners and recent requirements on the cards.
+    Put the latest past requirements on the cards of the modules they touched most.
 
     Args:
         catalog: The cards.
@@ -164,24 +162,10 @@ def add_history(catalog: Catalog, rows: Sequence[PastRequirement]) -> Catalog:
         asked.
     """
     recent: dict[str, list[str]] = defaultdict(list)
-    people: dict[str, Counter[str]] = defaultdict(Counter)
-    seen: Counter[str] = Counter()
     for row in reversed(rows):
-        for place, module in enumerate(row.modules):
-            if place == 0 and len(recent[module]) < RECENT:
-                recent[module].append(row.text.split("\n", 1)[0])
-            if seen[module] < _OWNER_MEMORY:
-                # Who worked on it lately knows it best: each older change counts a little less.
-                people[module][row.author] += round(1000 / (1 + place) * 0.99 ** seen[module])
-                seen[module] += 1
-    cards = tuple(
-        replace(card, owners=_first(people[card.id]), recent=tuple(recent[card.id])) for card in catalog.modules
-    )
-    return replace(catalog, modules=cards)
-
-
-def _first(counts: Counter[str]) -> tuple[str, ...]:
-    return tuple(name for name, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:OWNERS] if name)
+        if row.modules and len(recent[row.modules[0]]) < RECENT:
+            recent[row.modules[0]].append(row.text.split("\n", 1)[0])
+    return replace(catalog, modules=tuple(replace(card, recent=tuple(recent[card.id])) for card in catalog.modules))
 
 
 def _past_requirement(change: Change, names: dict[str, str], catalog: Catalog) -> PastRequirement | None:

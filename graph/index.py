@@ -4,28 +4,33 @@ A snapshot → its catalog and its code knowledge graph.
 
 from __future__ import annotations
 
+import gc
 import logging
 import posixpath
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from graph.cache import ParseCache, cache_key, unpack
+from graph.cache import ParseCache, cache_key
 from graph.cards import make_cards
-from graph.continuity import compare_catalogs, keep_ids
-from graph.knowledge import Graph, build_graph, load_graph, save_graph
+from graph.entry import Entry
 from graph.languages.registry import language_of
+from graph.links import Links, link_files
+from graph.manifests import read_manifests
 from graph.modules import ModuleFiles, SizedFile, assign_modules
 from graph.overrides import Overrides, apply_overrides, read_overrides
+from graph.parsed import ParsedFile, unpack
 from graph.parsing import Source, parse_apart
-from graph.resolve import ImportResolver
+from graph.resolve import ImportResolver, Verdict
 from graph.selection import LARGEST_FILE, reason_apart, reason_unreadable
-from graph.snapshot import Entry, Snapshot
-from graph.values import Catalog, ParsedFile, Progress, RepositoryError
+from graph.snapshot import Snapshot
+from graph.values import Catalog, Progress, RepositoryError
 
-__all__ = ["Index", "Skipped", "index_snapshot", "load_graph", "save_graph"]
+if TYPE_CHECKING:
+    from graph.knowledge import Graph
 
 log = logging.getLogger("signpost.graph")
 
@@ -49,15 +54,31 @@ class Index:
 
     Attributes:
         catalog: Modules and files.
-        graph: The code knowledge graph, see `graph.knowledge`.
+        links: Imports, inheritance and calls.
         skipped: Source-like files that were left out, sorted by path.
         apart: (reason, number of files) kept apart from the modules: tests, documentation, vendored code …
+        verdicts: Language → how many of its imports are of what, see `graph.resolve.Verdict`.
     """
 
     catalog: Catalog
-    graph: Graph
+    links: Links
     skipped: tuple[Skipped, ...]
     apart: tuple[tuple[str, int], ...]
+    verdicts: Mapping[str, Mapping[Verdict, int]] = field(default_factory=dict)
+    _made: dict[str, Any] = field(repr=False, compare=False, default_factory=dict)
+
+    @property
+    def graph(self) -> Graph:
+        """
+        The code knowledge graph, see `graph.knowledge`. It is built when it is first asked for (networkx alone takes as
+        long to load as a small change to index), and is the same one from then on: relations may be added to it.
+        """
+        if "graph" not in self._made:
+            from graph.knowledge import build_graph
+
+            self._made["graph"] = build_graph(self.catalog, self.links)
+        graph: Graph = self._made["graph"]
+        return graph
 
 
 def index_snapshot(
@@ -85,11 +106,36 @@ def index_snapshot(
     Raises:
         RepositoryError: There is no source file in it, or its `signpost.toml` is not understood.
     """
-    overrides = read_overrides(snapshot) if overrides is None else overrides
+    with _without_collector():
+        if modules is not None:
+            return _index_given(snapshot, modules, cache, progress)
+        overrides = read_overrides(snapshot) if overrides is None else overrides
+        return _index_by_rule(snapshot, cache, progress, previous, overrides)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """
+    Keep the garbage collector from looking again and again through a hundred thousand values of which none is garbage.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _index_by_rule(
+    snapshot: Snapshot,
+    cache: Path | None,
+    progress: Progress | None,
+    previous: Catalog | None,
+    overrides: Overrides,
+) -> Index:
     apart: Counter[str] = Counter()
     candidates: list[Entry] = []
-    if modules is not None:
-        return _index_given(snapshot, modules, cache, progress)
     for entry in snapshot.files:
         reason = "excluded" if overrides.excludes(entry.path) else reason_apart(entry.path)
         if reason is None:
@@ -166,7 +212,8 @@ def _assemble(
     sized = [SizedFile(path, sizes.get(path, 0), file.language) for path, file in files.items()]
     cut = given if given is not None else assign_modules(sized, package=package)
     modules, aliases = apply_overrides(tuple(cut), overrides)
-    resolver = ImportResolver(list(files.values()), package=package, go_modules=_go_modules(snapshot))
+    others = [entry.path for entry in snapshot.files if entry.path not in files]
+    resolver = ImportResolver(list(files.values()), package=package, manifests=read_manifests(snapshot), others=others)
     imports = {path: resolver.resolve(file) for path, file in files.items()}
     told = _readmes(snapshot, {module.path for module in modules})
     cards, file_cards = make_cards(modules, files, imports, told, described=overrides.describe)
@@ -176,7 +223,8 @@ def _assemble(
         catalog = with_lasting_ids(catalog, previous, snapshot, given=overrides.given_ids)
     return Index(
         catalog=catalog,
-        graph=build_graph(catalog, files, imports),
+        links=link_files(files, imports),
+        verdicts={language: dict(sorted(counts.items())) for language, counts in sorted(resolver.verdicts.items())},
         skipped=tuple(sorted(parsed.skipped, key=lambda item: item.path)),
         apart=tuple(sorted(parsed.apart.items())),
     )
@@ -186,6 +234,8 @@ def with_lasting_ids(catalog: Catalog, previous: Catalog, snapshot: Snapshot, *,
     """
     Give the modules of *catalog*, which was made of *snapshot*, the ids they had in *previous*, but for *given* ones.
     """
+    from graph.continuity import compare_catalogs, keep_ids
+
     blobs, renames = snapshot.since(previous.commit)
     now = {entry.path: entry.blob for entry in snapshot.files}
     comparison = compare_catalogs(previous, catalog, renames=renames, blobs=(blobs, now))
@@ -273,8 +323,8 @@ def _root_package(snapshot: Snapshot, files: dict[str, ParsedFile]) -> str:
 def _readmes(snapshot: Snapshot, folders: set[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for entry in snapshot.files:
-        folder, name = posixpath.split(entry.path)
-        if folder in folders and folder not in found and entry.size < 200_000 and _is_readme(name):
+        folder, _, name = entry.path.rpartition("/")
+        if _is_readme(name) and folder in folders and folder not in found and entry.size < 200_000:
             try:
                 found[folder] = snapshot.read(entry.path).decode("utf-8", "replace")
             except RepositoryError:
@@ -283,14 +333,4 @@ def _readmes(snapshot: Snapshot, folders: set[str]) -> dict[str, str]:
 
 
 def _is_readme(name: str) -> bool:
-    return re.fullmatch(r"readme(?:\.(?:md|rst|txt|markdown))?", name, re.IGNORECASE) is not None
-
-
-def _go_modules(snapshot: Snapshot) -> dict[str, str]:
-    modules: dict[str, str] = {}
-    for entry in snapshot.files:
-        if posixpath.basename(entry.path) == "go.mod" and entry.size < 100_000:
-            match = re.search(rb"^module\s+(\S+)", snapshot.read(entry.path), re.MULTILINE)
-            if match:
-                modules[posixpath.dirname(entry.path)] = match[1].decode("utf-8", "replace").strip('"')
-    return dict(sorted(modules.items(), key=lambda item: (-len(item[1]), item[0])))
+    return name[:6].lower() == "readme" and name[6:].lower() in ("", ".md", ".rst", ".txt", ".markdown")

@@ -14,7 +14,7 @@ imports     file → file; module → module, with *count* file edges
 inherits    class → class
 calls       file → function or class of another file
 co-changes  file ↔ file, module ↔ module, with *count* commits that touched both
-owns        person → module, with *share* and *source*: CODEOWNERS, or history
+owns        person → module, with *share* and *told_by*: CODEOWNERS, or history
 ==========  =============================================================
 
 The last two are not in the code: `graph.relations` adds them.
@@ -33,16 +33,12 @@ from typing import Any, TypeAlias, cast
 
 import networkx
 
-from graph.values import Catalog, ParsedFile, RepositoryError, write_atomically
+from graph.links import CLASSES, FUNCTIONS, Links
+from graph.values import Catalog, FileCard, RepositoryError, write_atomically
 
 Graph: TypeAlias = "networkx.MultiDiGraph[str]"
 
 REPOSITORY = "repository"
-_NODE_KINDS = {
-    **dict.fromkeys(("class", "interface", "enum", "type", "module"), "class"),
-    **dict.fromkeys(("function", "method", "constructor", "macro"), "function"),
-}
-_SHORTEST_CALL = 4
 _NOT_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 
 
@@ -74,34 +70,36 @@ def person_node(name: str) -> str:
     return f"person:{name}"
 
 
-def build_graph(catalog: Catalog, files: Mapping[str, ParsedFile], imports: Mapping[str, Sequence[str]]) -> Graph:
+def build_graph(catalog: Catalog, links: Links) -> Graph:
     """
     Put everything known about a snapshot into one graph.
 
     Args:
-        catalog: Its modules.
-        files: Its parsed files by path.
-        imports: Paths that each file imports.
+        catalog: Its modules and files.
+        links: What its files have to do with each other.
     """
     graph: Graph = networkx.MultiDiGraph()
     graph.add_node(REPOSITORY, kind="repository", name=catalog.repository, commit=catalog.commit)
     for card in catalog.modules:
         graph.add_node(module_node(card.id), kind="module", title=card.title)
         graph.add_edge(REPOSITORY, module_node(card.id), key="contains", kind="contains")
-    for path in sorted(files):
-        _add_file(graph, catalog, files[path])
-    _add_imports(graph, catalog, imports)
-    _add_uses(graph, files, imports)
+    for file in catalog.files:
+        _add_file(graph, file)
+    _add_imports(graph, catalog, links.imports)
+    for (path, inner), target in links.inherits:
+        graph.add_edge(symbol_node(path, inner), symbol_node(*target), key="inherits", kind="inherits")
+    for path, target in links.calls:
+        graph.add_edge(file_node(path), symbol_node(*target), key="calls", kind="calls")
     return graph
 
 
-def _add_file(graph: Graph, catalog: Catalog, file: ParsedFile) -> None:
+def _add_file(graph: Graph, file: FileCard) -> None:
     node = file_node(file.path)
     graph.add_node(node, kind="file", language=file.language, lines=file.lines)
-    graph.add_edge(module_node(catalog.module_of(file.path) or ""), node, key="contains", kind="contains")
+    graph.add_edge(module_node(file.module), node, key="contains", kind="contains")
     known: set[str] = set()
     for symbol in file.symbols:
-        kind = _NODE_KINDS.get(symbol.kind)
+        kind = "class" if symbol.kind in CLASSES else "function" if symbol.kind in FUNCTIONS else None
         if kind is None:
             continue
         name = symbol_node(file.path, symbol.qualified)
@@ -122,42 +120,6 @@ def _add_imports(graph: Graph, catalog: Catalog, imports: Mapping[str, Sequence[
                 counts[pair] += 1
     for (source, aim), count in sorted(counts.items()):
         graph.add_edge(module_node(source), module_node(aim), key="imports", kind="imports", count=count)
-
-
-def _add_uses(graph: Graph, files: Mapping[str, ParsedFile], imports: Mapping[str, Sequence[str]]) -> None:
-    classes: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    callables: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for path in sorted(files):
-        for symbol in files[path].symbols:
-            kind = _NODE_KINDS.get(symbol.kind)
-            if kind == "class":
-                classes[symbol.name].append((path, symbol.qualified))
-            if kind and symbol.kind not in ("method", "constructor"):
-                callables[symbol.name].append((path, symbol.qualified))
-    for path in sorted(files):
-        near = {path, *imports.get(path, ())}
-        for inner, base in files[path].bases:
-            target = _nearest(classes.get(base, []), near, path)
-            source = symbol_node(path, inner)
-            if target and source in graph and symbol_node(*target) != source:
-                graph.add_edge(source, symbol_node(*target), key="inherits", kind="inherits")
-        for name in files[path].calls:
-            target = _nearest(callables.get(name, []), near, path) if len(name) >= _SHORTEST_CALL else None
-            if target and target[0] != path:
-                graph.add_edge(file_node(path), symbol_node(*target), key="calls", kind="calls")
-
-
-def _nearest(candidates: list[tuple[str, str]], near: set[str], path: str) -> tuple[str, str] | None:
-    """
-    Choose what a name means: in the same file, else in an imported one, else the only one there is.
-    """
-    own = [found for found in candidates if found[0] == path]
-    if own:
-        return own[0]
-    imported = [found for found in candidates if found[0] in near]
-    if imported:
-        return imported[0]
-    return candidates[0] if len(candidates) == 1 else None
 
 
 def save_graph(path: Path, graph: Graph) -> None:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import logging
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import translate
 from typing import Any
 
 from graph.modules import ModuleFiles
@@ -76,6 +74,8 @@ def parse_overrides(data: bytes) -> Overrides:
     >>> parse_overrides(b'[modules.rename]\\n"core/util" = "core/tools"').rename
     {'core/util': 'core/tools'}
     """
+    import tomllib
+
     try:
         value = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -210,4 +210,6 @@ def _matches(path: str, pattern: str) -> bool:
     pattern = pattern.strip("/")
     if not re.search(r"[*?\[]", pattern):
         return path == pattern or path.startswith(pattern + "/")
+    from fnmatch import translate
+
     return re.match(translate(pattern), path) is not None

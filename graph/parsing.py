@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -20,9 +19,13 @@ from pathlib import Path
 from threading import Lock
 from typing import IO, cast
 
-from graph.languages.child import CPU_SECONDS
-
 log = logging.getLogger("signpost.graph")
+
+CPU_SECONDS = 20.0
+"""
+Of processor time for one file, queries included. The parser itself stops earlier and says so; a query cannot be asked
+to stop (with tree-sitter 0.26.1 any progress callback for a query crashes the process), so the kernel ends the process.
+"""
 
 FILES_A_PROCESS = 200
 MOST_PROCESSES = 4
@@ -43,7 +46,7 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Packed:
     """
-    A parse result as `graph.cache.pack` writes it, or the reason why there is none.
+    A parse result as `graph.parsed.pack` writes it, or the reason why there is none.
     """
 
     path: str
@@ -51,12 +54,15 @@ class Packed:
     reason: str = ""
 
 
+_COMMAND = (sys.executable, "-S", "-m", "graph.languages.child", str(CPU_SECONDS))
+
+
 class ParserProcess:
     """
     One child that parses; it is started when it is needed and replaced when it dies.
     """
 
-    def __init__(self, command: Sequence[str] = (sys.executable, "-m", "graph.languages.child")) -> None:
+    def __init__(self, command: Sequence[str] = _COMMAND) -> None:
         self._command = list(command)
         self._process: subprocess.Popen[bytes] | None = None
         self._warned: set[str] = set()
@@ -100,8 +106,8 @@ class ParserProcess:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
-            here = str(Path(__file__).parents[1])
-            paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
+            # All of our own path, so that the child need not look for site-packages: that is a tenth of its start.
+            paths = [str(Path(__file__).parents[1]), *filter(None, sys.path)]
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
@@ -153,6 +159,9 @@ def parse_apart(
         start: Makes one process.
     """
     wanted = processes or max(1, min(os.cpu_count() or 1, MOST_PROCESSES, 1 + count // FILES_A_PROCESS))
+    if wanted == 1:
+        yield from _parse_one_by_one(sources, start())
+        return
     free = [start() for _ in range(wanted)]
     everyone = tuple(free)
     lock = Lock()
@@ -165,6 +174,8 @@ def parse_apart(
         finally:
             with lock:
                 free.append(child)
+
+    from concurrent.futures import ThreadPoolExecutor
 
     waiting = iter(sources)
     try:
@@ -182,3 +193,11 @@ def parse_apart(
     finally:
         for child in everyone:
             child.close()
+
+
+def _parse_one_by_one(sources: Iterable[Source], child: ParserProcess) -> Iterator[Packed]:
+    try:
+        for source in sources:
+            yield child.parse(source)
+    finally:
+        child.close()

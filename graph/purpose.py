@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Protocol
 
 LONGEST_PURPOSE = 240
@@ -24,7 +25,7 @@ _NOTE = re.compile(
     r"|\bimport(?:ed|ing)? (?:\w+ ){0,3}(?:from )?here\b|\bfor maintainability\b|\bleft here for reference\b",
     re.IGNORECASE,
 )
-_TODO = re.compile(r"\s*\b(?:TODO|FIXME|XXX)\b.*$", re.DOTALL)
+_TODO = re.compile(r"\b(?:TODO|FIXME|XXX)\b")
 _WHAT = {"css": "Style sheets for", "html": "Templates for", "shell": "Scripts:", "sql": "SQL for"}
 
 
@@ -81,7 +82,7 @@ def lead(text: str, count: int) -> str:
     >>> lead("Money\\n\\nAmounts of money and how to round them. And so on.", 1)
     'Amounts of money and how to round them.'
     """
-    paragraphs = (_TODO.sub("", " ".join(paragraph.split())) for paragraph in re.split(r"\n\s*\n", text))
+    paragraphs = (_TODO.split(" ".join(paragraph.split()), 1)[0].rstrip() for paragraph in re.split(r"\n\s*\n", text))
     told = [kept for paragraph in paragraphs if (kept := [part for part in _parts(paragraph) if _is_told(part)])]
     if not told:
         return ""
@@ -146,11 +147,12 @@ def _symbol_docs(main_symbols: Sequence[str], files: Sequence[_File]) -> list[st
         for symbol in file.symbols:
             if symbol.doc:
                 docs.setdefault(symbol.qualified, symbol.doc)
-    return _distinct(
-        f"{short}: {_sentence(told)}"
+    told = (
+        f"{short}: {_sentence(said)}"
         for name, short in zip(main_symbols, short_names(main_symbols), strict=False)
-        if (told := lead(docs.get(name, ""), 1))
+        if (said := lead(docs.get(name, ""), 1))
     )
+    return _distinct(islice(told, 2))
 
 
 def _names(verb: str, names: Sequence[str]) -> str:

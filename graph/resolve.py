@@ -7,17 +7,24 @@ What lies outside the repository (a standard library, a package) resolves to not
 from __future__ import annotations
 
 import posixpath
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Literal
 
-from graph.values import ParsedFile
+from graph.manifests import Manifests
+from graph.parsed import ParsedFile
+from graph.resolve_types import PACKAGED, TypeResolver, mentions
+from graph.resolve_web import LANGUAGES as WEB
+from graph.resolve_web import WebResolver
 
-_JVM_LIKE = frozenset({"java", "kotlin", "scala", "csharp", "php"})
+Verdict = Literal["inside", "apart", "outside", "missing"]
+"""
+What an import is: of a file that was found, of one that is kept apart (a test, vendored, generated, no source), of
+something outside the repository, or of something that should be in it and was not found.
+"""
+
 _C_LIKE = frozenset({"c", "cpp", "objc"})
-_WEB = frozenset({"javascript", "typescript", "tsx", "vue", "svelte"})
-_WEB_ENDINGS = ("", ".ts", ".tsx", ".d.ts", ".js", ".jsx", ".mjs", ".cjs", ".vue", ".svelte", ".scss", ".css")
-_WEB_INDEX = ("/index.ts", "/index.tsx", "/index.js", "/index.jsx")
 
 
 class ImportResolver:
@@ -26,7 +33,12 @@ class ImportResolver:
     """
 
     def __init__(
-        self, files: Sequence[ParsedFile], *, package: str = "", go_modules: Mapping[str, str] | None = None
+        self,
+        files: Sequence[ParsedFile],
+        *,
+        package: str = "",
+        manifests: Manifests | None = None,
+        others: Collection[str] = (),
     ) -> None:
         """
         Index the files.
@@ -34,59 +46,98 @@ class ImportResolver:
         Args:
             files: All parsed files.
             package: Name of the Python package that the root folder itself is, if it is one.
-            go_modules: Folder of each ``go.mod`` → the module path it declares.
+            manifests: What go.mod, package.json, tsconfig.json and Cargo.toml say.
+            others: Paths of the snapshot that were not parsed.
         """
+        files = sorted(files, key=lambda file: file.path)
+        manifests = manifests or Manifests()
         self._paths = {file.path for file in files}
-        self._package = package
-        self._go_modules = dict(go_modules or {})
+        self._others, self._other_names = frozenset(others), _names_of(others)
+        self._go_modules = manifests.go_modules
         self._python = _python_names(self._paths, package)
-        self._types: dict[str, str] = {}
-        self._packages: dict[str, dict[str, str]] = defaultdict(dict)
+        self._python_tops = {name.split(".", 1)[0] for name in self._python}
+        self._types = TypeResolver(files)
+        self._web = WebResolver(self._paths, manifests)
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._folders: dict[str, dict[str, str]] = defaultdict(dict)
-        self._crates = _crates(self._paths)
-        for file in sorted(files, key=lambda file: file.path):
-            self._index(file)
-
-    def _index(self, file: ParsedFile) -> None:
-        self._by_name[posixpath.basename(file.path)].append(file.path)
-        outer = [symbol.name for symbol in file.symbols if "." not in symbol.qualified]
-        if file.language in _JVM_LIKE:
-            stem = posixpath.basename(file.path).split(".", 1)[0]
-            for name in dict.fromkeys([*outer, stem]):
-                self._types.setdefault(f"{file.package}.{name}" if file.package else name, file.path)
-                self._packages[file.package].setdefault(name, file.path)
-        if file.language == "go":
-            folder = posixpath.dirname(file.path)
-            for symbol in file.symbols:
-                self._folders[folder].setdefault(symbol.name, file.path)
-            self._folders[folder].setdefault("", file.path)
+        self._crates = _crates(self._paths, manifests.crates)
+        self._targets = _swift_targets(self._paths)
+        self.verdicts: dict[str, Counter[Verdict]] = defaultdict(Counter)
+        """Language → how many imports were what."""
+        for file in files:
+            self._by_name[posixpath.basename(file.path)].append(file.path)
+            if file.language == "go":
+                folder = posixpath.dirname(file.path)
+                for symbol in file.symbols:
+                    self._folders[folder].setdefault(symbol.name, file.path)
+                self._folders[folder].setdefault("", file.path)
 
     def resolve(self, file: ParsedFile) -> tuple[str, ...]:
         """
-        Give the paths a file imports, sorted, without itself.
+        Give the paths a file imports, or needs without having to say so, sorted, without itself.
         """
         found: set[str] = set()
+        counts = self.verdicts[file.language]
         for name in file.imports:
-            found.update(self._resolve_one(file, name))
+            targets = self._resolve_one(file, name)
+            found.update(targets)
+            counts["inside" if targets else self.judge(file, name)] += 1
+        found.update(self._types.mentioned(file))
         found.discard(file.path)
         return tuple(sorted(found))
 
-    def _resolve_one(self, file: ParsedFile, name: str) -> Iterable[str]:
+    def judge(self, file: ParsedFile, name: str) -> Verdict:
+        """
+        Say what an import is that no file was found for.
+        """
+        language = file.language
+        if language == "python":
+            inside = name.startswith(".") or name.split(".", 1)[0] in self._python_tops
+            last = name.rpartition(".")[2] or name
+        elif language in PACKAGED:
+            inside = self._types.is_inside(file, name)
+            if inside and self._types.is_package(name):
+                return "inside"  # nothing of it is mentioned, as far as that is known
+            last = name.removesuffix(".*").rpartition(".")[2]
+        elif language in _C_LIKE:
+            inside = not name.startswith("<")
+            last = posixpath.basename(name.strip("<>"))
+        elif language in WEB:
+            inside = self._web.is_inside(name)
+            if not self._others.isdisjoint(self._web.places(file.path, name)):
+                return "apart"
+            last = posixpath.basename(name).split(".", 1)[0]
+        elif language == "go":
+            inside = any(name == module or name.startswith(module + "/") for module in self._go_modules.values())
+            last = posixpath.basename(name)
+        elif language == "rust":
+            inside = name.split("::", 1)[0] in {"crate", "self", "super", *self._crates} or name.startswith("mod ")
+            last = name.split(" ")[-1].rsplit("::", 1)[-1]
+        elif language == "ruby":
+            inside = name.startswith("./")
+            last = posixpath.basename(name)
+        else:
+            return "inside" if name in self._targets else "outside"
+        if not inside:
+            return "outside"
+        return "apart" if last in self._other_names else "missing"
+
+    def _resolve_one(self, file: ParsedFile, name: str) -> tuple[str, ...]:
         if file.language == "python":
-            return self._python_import(file.path, name)
-        if file.language in _JVM_LIKE:
-            return self._jvm_import(file, name)
+            return tuple(self._python_import(file.path, name))
+        if file.language in PACKAGED:
+            return tuple(self._types.find(file, name))
         if file.language in _C_LIKE:
-            return self._include(file.path, name)
-        if file.language in _WEB:
-            return self._web_import(file.path, name)
+            return tuple(self._include(file.path, name.strip("<>")))
+        if file.language in WEB:
+            found = self._web.find(file.path, name)
+            return (found,) if found else ()
         if file.language == "go":
-            return self._go_import(file, name)
+            return tuple(self._go_import(file, name))
         if file.language == "rust":
-            return self._rust_import(file.path, name)
+            return tuple(self._rust_import(file.path, name))
         if file.language == "ruby":
-            return self._ruby_import(file.path, name)
+            return tuple(self._ruby_import(file.path, name))
         return ()
 
     def _python_import(self, path: str, name: str) -> Iterable[str]:
@@ -121,17 +172,6 @@ class ImportResolver:
             return (names[""],)
         return ()
 
-    def _jvm_import(self, file: ParsedFile, name: str) -> Iterable[str]:
-        stem = name.removesuffix(".*")
-        parts = stem.split(".")
-        for size in range(len(parts), max(0, len(parts) - 3), -1):
-            if (path := self._types.get(".".join(parts[:size]))) is not None:
-                return (path,)
-        if (name.endswith(".*") or file.language == "csharp") and stem in self._packages:
-            mentioned = {*file.identifiers, *file.calls, *(base for _, base in file.bases)}
-            return [path for type_name, path in self._packages[stem].items() if type_name in mentioned]
-        return ()
-
     def _include(self, path: str, name: str) -> Iterable[str]:
         beside = posixpath.normpath(posixpath.join(posixpath.dirname(path), name))
         if beside in self._paths:
@@ -150,31 +190,13 @@ class ImportResolver:
 
         return (min(matches, key=distance),)
 
-    def _web_import(self, path: str, name: str) -> Iterable[str]:
-        if name.startswith("."):
-            bases = [posixpath.normpath(posixpath.join(posixpath.dirname(path), name))]
-        elif name.startswith(("@/", "~/")):
-            top = path.split("/src/", 1)[0] + "/src" if "/src/" in path else "src"
-            bases = [f"{top}/{name[2:]}"]
-        else:
-            bases = [name, f"src/{name}"] if "/" in name else []
-        for base in bases:
-            swapped = re.sub(r"\.[cm]?js$", "", base)
-            for ending in (*_WEB_ENDINGS, *_WEB_INDEX):
-                for candidate in (base + ending, swapped + ending):
-                    if candidate in self._paths:
-                        return (candidate,)
-        return ()
-
     def _go_import(self, file: ParsedFile, name: str) -> Iterable[str]:
         for folder, module in self._go_modules.items():
             if name == module or name.startswith(module + "/"):
                 place = posixpath.normpath(posixpath.join(folder, name[len(module) :].lstrip("/")))
                 symbols = self._folders.get("" if place == "." else place)
                 if symbols:
-                    used = {
-                        path for symbol, path in symbols.items() if symbol in file.calls or symbol in file.identifiers
-                    }
+                    used = {symbols[symbol] for symbol in mentions(file) & symbols.keys()}
                     return used or (symbols[""],)
         return ()
 
@@ -243,11 +265,36 @@ def _python_names(paths: set[str], package: str) -> dict[str, str]:
     return names
 
 
-def _crates(paths: set[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _crates(paths: set[str], named: Mapping[str, str]) -> dict[str, str]:
+    """
+    Give the folder of the root file of every crate, by the name that code uses.
+    """
+    found = {name: posixpath.dirname(root) for name, root in sorted(named.items()) if f"{root}.rs" in paths}
+    known = set(found.values())
     for path in sorted(paths):
         if posixpath.basename(path) in ("lib.rs", "main.rs"):
             folder = posixpath.dirname(path)
             owner = posixpath.dirname(folder) if posixpath.basename(folder) == "src" else folder
-            found.setdefault(posixpath.basename(owner).replace("-", "_") or "crate", folder)
+            if folder not in known:
+                found.setdefault(posixpath.basename(owner).replace("-", "_") or "crate", folder)
     return found
+
+
+def _swift_targets(paths: set[str]) -> set[str]:
+    """
+    Name the targets of Swift packages: the folders below ``Sources``.
+    """
+    parts = (path.split("/") for path in paths if path.endswith(".swift"))
+    return {after for found in parts for before, after in pairwise(found[:-1]) if before in ("Sources", "Source")}
+
+
+def _names_of(paths: Iterable[str]) -> frozenset[str]:
+    """
+    Give the names of files, with and without their endings, and of the folders they are in.
+    """
+    names: set[str] = set()
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        names.update((name, name.split(".", 1)[0], folder.rpartition("/")[2]))
+    names.discard("")
+    return frozenset(names)

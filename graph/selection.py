@@ -8,7 +8,7 @@ module, and a change that touches only them teaches nothing about modules.
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
+from functools import cache
 
 from graph.languages.registry import language_of
 
@@ -21,15 +21,16 @@ _FOLDER_NAMES = {
     " functionaltest"
     " unittests unittest test-utils test_utils cypress playwright mocks testutil testutils",
     "documentation": "docs doc documentation javadoc apidocs man manual website",
-    "example": "example examples sample samples demo demos tutorial tutorials",
+    "example": "example examples sample samples demo demos tutorial tutorials playground playgrounds",
     "translation": "locale locales translations l10n",
-    "vendored": "vendor vendored _vendor third_party third-party thirdparty 3rdparty 3rd_party node_modules"
+    "vendored": "vendor vendors vendored _vendor third_party third-party thirdparty 3rdparty 3rd_party node_modules"
     " bower_components extern external externals pods carthage deps dist build out target jspm_packages"
     " site-packages",
 }
 _FOLDERS = {reason: frozenset(names.split()) for reason, names in _FOLDER_NAMES.items()}
 _TOP_NAMES = "spec specs doc man manual website build out target deps dist extern external externals"
 _AT_THE_TOP_ONLY = frozenset(_TOP_NAMES.split())
+_TEST_ENDINGS = ("-test", "-tests", "_tests", ".tests", ".test")
 _TEST_NAME = re.compile(
     r"^(?:test_.*|.*_tests?|conftest|runtests|tests?)\.(?:py|pyi|go|rb|c|cc|cpp|cxx|rs|php|dart|exs|ml|lua)$"
     r"|^.*(?:Test|Tests|TestCase|IT|ITCase|Spec|Specs|TestUtils?)\.(?:java|kts?|scala|groovy|cs|swift|php|mm?|cpp|cc)$"
@@ -61,21 +62,34 @@ def reason_apart(path: str) -> str | None:
     """
     if language_of(path) is None:
         return "not source text"
-    name = PurePosixPath(path).name
-    folders = path.lower().split("/")[:-1]
-    if any(folder.startswith(".") for folder in folders) or name.startswith("."):
+    folder, _, name = path.rpartition("/")
+    if name.startswith("."):
         return "hidden"
-    telling = [folder for depth, folder in enumerate(folders) if depth == 0 or folder not in _AT_THE_TOP_ONLY]
-    for reason, names in _FOLDERS.items():
-        if not names.isdisjoint(telling):
-            return reason
-    if any(folder.endswith(("-test", "-tests", "_tests", ".tests", ".test")) for folder in folders):
-        return "test"
+    if (reason := reason_of_folder(folder)) is not None:
+        return reason
     if _TEST_NAME.match(name):
         return "test"
     if _GENERATED_NAME.search(name) or _MIGRATION.search(path):
         return "generated"
     return None
+
+
+@cache
+def reason_of_folder(path: str) -> str | None:
+    """
+    Say why everything in a folder is kept apart, or None.
+
+    >>> reason_of_folder("core/src/test/java"), reason_of_folder("core/src/main"), reason_of_folder("")
+    ('test', None, None)
+    """
+    folders = path.lower().split("/") if path else []
+    if any(folder.startswith(".") for folder in folders):
+        return "hidden"
+    telling = [folder for depth, folder in enumerate(folders) if depth == 0 or folder not in _AT_THE_TOP_ONLY]
+    for reason, names in _FOLDERS.items():
+        if not names.isdisjoint(telling):
+            return reason
+    return "test" if any(folder.endswith(_TEST_ENDINGS) for folder in folders) else None
 
 
 def reason_unreadable(path: str, data: bytes) -> str | None:

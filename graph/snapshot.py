@@ -4,31 +4,14 @@ A repository at one commit, as a list of files that can be read: from git's obje
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from graph.entry import Entry
+from graph.folder import FolderStore, read_folder
 from graph.git import BlobReader, git_directory, renames_between, resolve_commit, run_git
 from graph.values import RepositoryError
-
-LARGEST_HASHED = 4 << 20
-"""Larger files of a plain folder are known by their size alone: no source file is that large."""
-
-_NOT_ENTERED = frozenset({".git", ".hg", ".svn", "__pycache__", "node_modules", ".venv", "venv", ".tox", ".mypy_cache"})
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """
-    One file of a snapshot: its path with forward slashes, its git object id, its size in bytes.
-    """
-
-    path: str
-    blob: str
-    size: int
 
 
 class Snapshot:
@@ -50,7 +33,7 @@ class Snapshot:
         commit: str,
         location: Path,
         files: tuple[Entry, ...],
-        store: _GitStore | _FolderStore,
+        store: _GitStore | FolderStore,
     ) -> None:
         self.repository, self.commit, self.location, self.files = repository, commit, location, files
         self.is_git = isinstance(store, _GitStore)
@@ -92,7 +75,9 @@ class Snapshot:
         self.close()
 
 
-def open_snapshot(location: str | Path, *, commit: str | None = None, name: str | None = None) -> Snapshot:
+def open_snapshot(
+    location: str | Path, *, commit: str | None = None, name: str | None = None, cache: Path | None = None
+) -> Snapshot:
     """
     Open a repository at a commit.
 
@@ -100,6 +85,8 @@ def open_snapshot(location: str | Path, *, commit: str | None = None, name: str 
         location: A git checkout, a bare git folder, or a folder without git.
         commit: A commit id, tag or branch; what is checked out when None. Uncommitted changes are never seen.
         name: What to call it; the folder's name when None.
+        cache: A folder to remember in what the files of a plain folder hold, so that only those are read again whose
+            size or times have changed; nothing is remembered when None.
 
     Raises:
         RepositoryError: It is missing, no folder, empty, has no commits yet or not that commit.
@@ -115,7 +102,16 @@ def open_snapshot(location: str | Path, *, commit: str | None = None, name: str 
         return _open_git(place, directory, commit, name)
     if commit is not None:
         raise RepositoryError(f"{location} has no git history, so there is no commit {commit!r}: leave the commit out")
-    return _open_folder(place, name)
+    files, digest, store = read_folder(place, cache)
+    if not files:
+        raise RepositoryError(f"{place} is empty: give the folder of a checkout")
+    return Snapshot(
+        repository=name or place.name or "repository",
+        commit=f"tree-{digest[:40]}",
+        location=place,
+        files=files,
+        store=store,
+    )
 
 
 class _GitStore:
@@ -139,28 +135,6 @@ class _GitStore:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
-
-
-class _FolderStore:
-    def __init__(self, places: dict[str, str]) -> None:
-        self._places = places
-
-    def read(self, entry: Entry) -> bytes:
-        try:
-            with open(self._places[entry.path], "rb") as file:
-                data = file.read()
-        except OSError as error:
-            raise RepositoryError(f"{entry.path} cannot be read any more ({error.strerror}): index again") from error
-        if entry.size <= LARGEST_HASHED and _hashed(data) != entry.blob:
-            # Kept in the cache under the old id it would come back for ever.
-            raise RepositoryError(f"{entry.path} changed while it was read: index again")
-        return data
-
-    def since(self, _old: str, _new: str) -> tuple[dict[str, str], dict[str, str]]:
-        return {}, {}
-
-    def close(self) -> None:
-        return None
 
 
 def _open_git(place: Path, directory: Path, commit: str | None, name: str | None) -> Snapshot:
@@ -193,60 +167,3 @@ def _repository_name(place: Path) -> str:
     if place.name in (".git", "repo") and place.parent.name:
         return place.parent.name.rsplit("+", 1)[-1]
     return place.name.removesuffix(".git") or "repository"
-
-
-def _open_folder(place: Path, name: str | None) -> Snapshot:
-    places: dict[str, str] = {}
-    files: list[Entry] = []
-    for path, real, size in _walk(str(place)):
-        try:
-            files.append(Entry(path, _blob_id(real, size), size))
-        except OSError:
-            continue
-        places[path] = real
-    if not files:
-        raise RepositoryError(f"{place} is empty: give the folder of a checkout")
-    files.sort(key=lambda entry: entry.path)
-    digest = hashlib.sha256("\n".join(f"{entry.blob} {entry.path}" for entry in files).encode("utf-8", "replace"))
-    return Snapshot(
-        repository=name or place.name or "repository",
-        commit=f"tree-{digest.hexdigest()[:40]}",
-        location=place,
-        files=tuple(files),
-        store=_FolderStore(places),
-    )
-
-
-def _walk(top: str) -> Iterator[tuple[str, str, int]]:
-    """
-    Give (path below *top*, real path, size) of regular files. Links are not followed, so no loop can be
-    entered.
-    """
-    waiting = [(top, "")]
-    while waiting:
-        folder, prefix = waiting.pop()
-        try:
-            with os.scandir(folder) as scan:
-                items = sorted(scan, key=lambda item: item.name)
-        except OSError:
-            continue
-        for item in items:
-            path = prefix + os.fsencode(item.name).decode("utf-8", "replace")
-            if item.is_symlink():
-                continue
-            if item.is_dir(follow_symlinks=False):
-                if item.name not in _NOT_ENTERED:
-                    waiting.append((item.path, path + "/"))
-            elif item.is_file(follow_symlinks=False):
-                yield path, item.path, item.stat(follow_symlinks=False).st_size
-
-
-def _blob_id(real: str, size: int) -> str:
-    if size > LARGEST_HASHED:
-        return hashlib.sha1(f"large {size}".encode(), usedforsecurity=False).hexdigest()
-    with open(real, "rb") as file:
-        return _hashed(file.read())
-
-
-def _hashed(data: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from graph.held_out import leave_out
-from graph.purpose import short_names
+from graph.parsed import ParsedFile as ParsedFile
+from graph.parsed import Symbol as Symbol
 
 Progress = Callable[[int, int, str], None]
 """Called with (done, total, label) while something long is under way."""
@@ -28,59 +28,6 @@ class RepositoryError(Exception):
     """
     A repository, or a file made from one, that cannot be used. The message says what, where and what to do.
     """
-
-
-@dataclass(frozen=True, slots=True)
-class Symbol:
-    """
-    One definition in a file.
-
-    Attributes:
-        name: The last part, as written in the code: ``add_edge``.
-        kind: class, interface, enum, function, method, constant, type, module …
-        qualified: The name inside its file, outer definitions first: ``Graph.add_edge``.
-        line: First line, counted from 1.
-        end_line: Last line, inclusive.
-        signature: The head of the definition on one line.
-        doc: Its documentation as plain text, at most 800 characters; empty when there is none.
-    """
-
-    name: str
-    kind: str
-    qualified: str
-    line: int
-    end_line: int
-    signature: str
-    doc: str
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedFile:
-    """
-    What one file says by itself, before it is related to others. Depends on its bytes and path only.
-
-    Attributes:
-        blob: The object id of the contents, as git computes it.
-        lines: Number of lines.
-        doc: The file's own documentation: a module docstring or the comment it opens with.
-        imports: What it imports, as written, sorted, without repeats.
-        calls: Names it calls, sorted, without repeats.
-        identifiers: Distinct identifiers, most frequent first.
-        bases: (qualified class, name of what it inherits from), in order of appearance.
-        package: The package the file declares itself, for languages that do so; else empty.
-    """
-
-    path: str
-    blob: str
-    language: str
-    lines: int
-    doc: str
-    symbols: tuple[Symbol, ...]
-    imports: tuple[str, ...]
-    calls: tuple[str, ...]
-    identifiers: tuple[str, ...]
-    bases: tuple[tuple[str, str], ...] = ()
-    package: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +89,8 @@ class ModuleCard:
         Files: vat.py
         Uses: money
         """
+        from graph.purpose import short_names
+
         head = f"{self.id}: {self.purpose}" if self.purpose else self.id
         lines = [head]
         for label, items in (
@@ -240,6 +189,8 @@ class Catalog:
         Args:
             keys: (file path, qualified name) of each symbol to leave out; unknown ones are ignored.
         """
+        from graph.held_out import leave_out
+
         return leave_out(self, frozenset(keys)) if keys else self
 
     def to_json(self) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from graph.history import commit_before, read_history, read_later_history
-from graph.index import index_snapshot, save_graph
+from graph.history import commit_before, read_history, read_later_history, with_recent
+from graph.index import index_snapshot
+from graph.knowledge import save_graph
 from graph.overrides import read_overrides
+from graph.owners import save_owners, with_owners
 from graph.relations import add_relations, read_relations
 from graph.snapshot import open_snapshot
 from graph.values import Catalog, PastRequirement, Progress, RepositoryError, save_history
@@ -53,6 +55,8 @@ def read_corpus(location: Path | str, *, name: str, home: Path, report: Report) 
     catalog = _index(location, None, name=name, home=home, report=report, previous=before_this, keep=kept)
     history = read_history(location, commit=catalog.commit, catalog=catalog, progress=stage_of(report, "history"))
     save_history(kept / "history.jsonl", history)
+    catalog = with_recent(catalog, history)
+    catalog.save(kept / "catalog.json")
     if len(history) < MIN_HISTORY:
         return Corpus(catalog, history, catalog, history)
     first_held_out = history[len(history) - int(len(history) * (DEV_SHARE + TEST_SHARE))]
@@ -77,18 +81,20 @@ def _index(
     previous: Catalog | None,
     keep: Path | None = None,
 ) -> Catalog:
-    with open_snapshot(location, name=name) as newest:
+    cache = home / "cache"
+    with open_snapshot(location, name=name, cache=cache) as newest:
         overrides = read_overrides(newest)  # today's cut counts for the past, too
-    with open_snapshot(location, commit=commit, name=name) as snapshot:
+    with open_snapshot(location, commit=commit, name=name, cache=cache) as snapshot:
         index = index_snapshot(
-            snapshot, cache=home / "cache", progress=stage_of(report, "index"), previous=previous, overrides=overrides
+            snapshot, cache=cache, progress=stage_of(report, "index"), previous=previous, overrides=overrides
         )
-        if keep is not None:
-            add_relations(index.graph, read_relations(snapshot, index.catalog))
-    if keep is not None:
-        index.catalog.save(keep / "catalog.json")
-        save_graph(keep / "graph.json", index.graph)
-    return index.catalog
+        if keep is None:
+            return index.catalog
+        relations = read_relations(snapshot, index.catalog)
+    add_relations(index.graph, relations)
+    save_graph(keep / "graph.json", index.graph)
+    save_owners(keep / "owners.json", relations.owners)
+    return with_owners(index.catalog, relations.owners)
 
 
 def _kept_catalog(path: Path) -> Catalog | None:

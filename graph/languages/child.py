@@ -1,7 +1,9 @@
 """
 The process that parses: grammars are C code, and what crashes or hangs there takes this process only.
 
-    python -m graph.languages.child        (started by `graph.parsing`; reads requests on standard input)
+    python -m graph.languages.child 20        (started by `graph.parsing`; reads requests on standard input)
+
+The number is how many seconds of processor time one file may take, see `graph.parsing.CPU_SECONDS`.
 
 A request is one line of JSON, ``{"path", "blob", "size"}``, and then that many bytes. The answer is one or more lines:
 ``W`` and a warning, at last ``R`` and a packed result or ``E`` and why there is none.
@@ -15,14 +17,8 @@ import signal
 import sys
 from typing import BinaryIO
 
-from graph.cache import pack
 from graph.languages.parser import ParseTimeoutError, parse_file
-
-CPU_SECONDS = 20.0
-"""
-Of processor time for one file, queries included. The parser itself stops earlier and says so; a query cannot be asked
-to stop (with tree-sitter 0.26.1 any progress callback for a query crashes the process), so the kernel ends the process.
-"""
+from graph.parsed import pack
 
 
 class _Told(logging.Handler):
@@ -41,7 +37,7 @@ class _Told(logging.Handler):
         self.lines.append(" ".join(record.getMessage().split()))
 
 
-def serve(source: BinaryIO, sink: BinaryIO) -> None:
+def serve(source: BinaryIO, sink: BinaryIO, seconds: float) -> None:
     """
     Answer requests until there are no more.
     """
@@ -52,7 +48,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     while line := source.readline():
         request = json.loads(line)
         data = source.read(request["size"])
-        signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
         answer = _answer(request["path"], data, request["blob"])
         signal.setitimer(signal.ITIMER_PROF, 0)
         warnings = "".join(f"W{text}\n" for text in told.lines)
@@ -71,4 +67,4 @@ def _answer(path: str, data: bytes, blob: str) -> str:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is the parent's to handle: it closes our input
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    serve(sys.stdin.buffer, sys.stdout.buffer, float(sys.argv[1]))

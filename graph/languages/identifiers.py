@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 IDENTIFIERS_KEPT = 60
+MENTIONS_KEPT = 400
 
 _IDENTIFIER = re.compile(rb"[A-Za-z_][A-Za-z0-9_]{2,39}")
+_TYPE_NAME = re.compile(rb"\b[A-Z][A-Za-z0-9_]*[a-z][A-Za-z0-9_]*")
 _COMMON_WORDS = frozenset(
     b"""
     and are args assert async await bool boolean break byte case catch char class cls const continue def default del
@@ -43,6 +45,17 @@ def frequent_identifiers(source: bytes, hidden: Sequence[tuple[int, int]] = ()) 
     counts = Counter(word for word in _IDENTIFIER.findall(code) if word not in _COMMON_WORDS)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple(word.decode("ascii") for word, _ in ordered[:IDENTIFIERS_KEPT])
+
+
+def type_names(source: bytes, hidden: Sequence[tuple[int, int]], known: Collection[str]) -> tuple[str, ...]:
+    """
+    Give the other capitalised identifiers of a source, for languages where a type is used without an import.
+
+    >>> type_names(b"let a: Cart = Tax(RATE).of(Money)", hidden=[], known=["Tax"])
+    ('Cart', 'Money')
+    """
+    words = {word.decode("ascii") for word in _TYPE_NAME.findall(b" ".join(_between(source, hidden)))}
+    return tuple(sorted(words.difference(known))[:MENTIONS_KEPT])
 
 
 def _between(source: bytes, hidden: Sequence[tuple[int, int]]) -> Iterator[bytes]:

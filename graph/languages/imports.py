@@ -20,6 +20,17 @@ def literal(text: str) -> tuple[str, ...]:
     return (name,) if name else ()
 
 
+def include(text: str) -> tuple[str, ...]:
+    """
+    Read an include; one in angle brackets keeps them, for it usually means something outside.
+
+    >>> include('"tax.h"'), include("<vector>")
+    (('tax.h',), ('<vector>',))
+    """
+    name = text.strip().strip('"').strip()
+    return (name,) if name.strip("<> ") else ()
+
+
 def python(text: str) -> tuple[str, ...]:
     """
     Read an import statement; names of a from-import are joined to their module, dots in front are kept.

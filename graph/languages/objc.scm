@@ -12,5 +12,7 @@
 (call_expression function: (identifier) @call)
 (message_expression method: (identifier) @call)
 (class_interface superclass: (identifier) @base)
+(class_interface (parameterized_arguments (type_name (type_identifier) @base)))
+(protocol_declaration (protocol_reference_list (identifier) @base))
 (comment) @comment
 (string_literal) @string

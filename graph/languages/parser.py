@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from tree_sitter import Node, Point, QueryCursor, Tree
 
 from graph.languages.comments import clean_doc, is_licence
-from graph.languages.identifiers import frequent_identifiers
-from graph.languages.registry import Grammar, Language, language_for, language_of, load_grammar
-from graph.values import ParsedFile, Symbol
+from graph.languages.identifiers import frequent_identifiers, type_names
+from graph.languages.registry import Grammar, Language, language_in, language_of, load_grammar
+from graph.parsed import ParsedFile, Symbol
 
 PARSE_SECONDS = 10.0
 """Of processor time, not of the clock: a busy machine must not change what is found."""
@@ -24,6 +24,8 @@ _CLASS_LIKE = frozenset({"class", "interface", "enum", "scope", "module", "type"
 _KINDS = _CLASS_LIKE | {"function", "method", "constructor", "constant", "property", "macro", "prototype"}
 _GENERAL = {"type": 0, "class": 1}
 """Kinds that give way to a more telling one when two patterns match the same definition."""
+_IMPLICIT = frozenset({"java", "kotlin", "scala", "csharp", "php", "swift", "ruby", "go"})
+"""Languages where files of one package or target use each other's types without an import."""
 _WRAPPERS = frozenset(
     {
         "decorated_definition",
@@ -40,6 +42,10 @@ _WRAPPERS = frozenset(
         "field_declaration",
     }
 )
+
+
+_CONTEXT = re.compile(rb"^[ \t]*context\([^()\n]*\)[ \t]*$", re.MULTILINE)
+"""Context parameters, which the grammar does not know yet: it would lose the definitions after them."""
 
 
 class ParseTimeoutError(Exception):
@@ -75,12 +81,16 @@ def parse_file(path: str, data: bytes, *, blob: str, seconds: float = PARSE_SECO
         ParseTimeoutError: The parser was stopped.
     """
     source = data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").encode("utf-8")
-    language = language_for(path)
+    language = language_in(path, source)
     grammar = load_grammar(language) if language else None
     if language is None or grammar is None:
         return _plain_file(path, source, blob)
-    tree = _parse(grammar, source, seconds)
+    tree = _parse(grammar, _CONTEXT.sub(_blank, source) if language.name == "kotlin" else source, seconds)
     return _Reader(path, blob, source, language, grammar, tree).read()
+
+
+def _blank(match: re.Match[bytes]) -> bytes:
+    return b" " * len(match[0])
 
 
 def _parse(grammar: Grammar, source: bytes, seconds: float) -> Tree:
@@ -138,6 +148,9 @@ class _Reader:
             name for node in self.captures.get("import", []) for name in self.language.read_import(self.text(node))
         }
         packages = self.captures.get("package", [])
+        hidden = self.hidden()
+        identifiers = frequent_identifiers(self.source, hidden)
+        name = self.language.name
         return ParsedFile(
             path=self.path,
             blob=self.blob,
@@ -147,10 +160,14 @@ class _Reader:
             symbols=symbols,
             imports=tuple(sorted(imports)),
             calls=tuple(sorted({self.text(node) for node in self.captures.get("call", [])})),
-            identifiers=frequent_identifiers(self.source, hidden=self.hidden()),
+            identifiers=identifiers,
             bases=bases,
-            package=re.sub(r"\s+|;", "", self.text(packages[0])).replace("\\", ".") if packages else "",
+            package=".".join(self.package(node) for node in packages[: None if name == "scala" else 1]),
+            mentions=type_names(self.source, hidden, identifiers) if name in _IMPLICIT else (),
         )
+
+    def package(self, node: Node) -> str:
+        return re.sub(r"\s+|;", "", self.text(node)).replace("\\", ".")
 
     def text(self, node: Node) -> str:
         return self.source[node.start_byte : node.end_byte].decode("utf-8", "replace")

@@ -7,7 +7,7 @@
 
 ;; references
 (namespace_definition name: (namespace_name) @package)
-(namespace_use_clause [(qualified_name) (name)] @import)
+(namespace_use_clause . [(qualified_name) (name)] @import)
 (function_call_expression function: (name) @call)
 (member_call_expression name: (name) @call)
 (scoped_call_expression name: (name) @call)

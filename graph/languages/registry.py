@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from pathlib import PurePosixPath
-
-import tree_sitter
+from typing import TYPE_CHECKING
 
 from graph.languages import imports
+
+if TYPE_CHECKING:
+    import tree_sitter
 
 log = logging.getLogger("signpost.graph")
 
@@ -63,13 +65,13 @@ LANGUAGES: tuple[Language, ...] = (
     ),
     Language("tsx", (".tsx",), "tree_sitter_typescript", "typescript", imports.literal, "language_tsx"),
     Language("go", (".go",), "tree_sitter_go", "go", imports.literal),
-    Language("c", (".c",), "tree_sitter_c", "c", imports.literal),
+    Language("c", (".c",), "tree_sitter_c", "c", imports.include),
     Language(
         "cpp",
         (".cpp", ".cc", ".cxx", ".c++", ".h", ".hh", ".hpp", ".hxx", ".h++", ".ipp", ".inl", ".cu", ".cuh"),
         "tree_sitter_cpp",
         "cpp",
-        imports.literal,
+        imports.include,
     ),
     Language("rust", (".rs",), "tree_sitter_rust", "rust", imports.rust),
     Language("csharp", (".cs",), "tree_sitter_c_sharp", "csharp", imports.csharp),
@@ -77,7 +79,7 @@ LANGUAGES: tuple[Language, ...] = (
     Language("php", (".php",), "tree_sitter_php", "php", imports.php, "language_php"),
     Language("swift", (".swift",), "tree_sitter_swift", "swift", imports.literal),
     Language("scala", (".scala", ".sc"), "tree_sitter_scala", "scala", imports.scala),
-    Language("objc", (".m", ".mm"), "tree_sitter_objc", "objc", imports.literal),
+    Language("objc", (".m", ".mm"), "tree_sitter_objc", "objc", imports.include),
 )
 
 _PLAIN_TEXT_SUFFIXES: dict[str, str] = {
@@ -124,6 +126,9 @@ PLAIN_TEXT = {suffix: name for name, suffixes in _PLAIN_TEXT_SUFFIXES.items() fo
 """Text languages that count as files of their module although nothing is parsed in them."""
 
 _BY_SUFFIX = {suffix: language for language in LANGUAGES for suffix in language.suffixes}
+_OBJECTIVE_C = _BY_SUFFIX[".m"]
+_DIRECTIVE = re.compile(rb"^[ \t]*(?:@(?:interface|protocol|class|import|end)\b|#[ \t]*import[ \t])", re.MULTILINE)
+_NAMES = PLAIN_TEXT | {suffix: language.name for suffix, language in _BY_SUFFIX.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +149,31 @@ def language_of(path: str) -> str | None:
     >>> language_of("src/App.TSX"), language_of("site.scss"), language_of("logo.png")
     ('tsx', 'css', None)
     """
-    suffix = PurePosixPath(path).suffix.lower()
-    language = _BY_SUFFIX.get(suffix)
-    return language.name if language else PLAIN_TEXT.get(suffix)
+    return _NAMES.get(_suffix(path))
 
 
-def language_for(path: str) -> Language | None:
+def language_in(path: str, source: bytes) -> Language | None:
     """
-    Give the language with a grammar that a path belongs to, if there is one.
+    Give the language with a grammar that a file is written in, if there is one.
+
+    A header is C++ for all its name says; one of Objective-C shows it by its directives.
+
+    >>> language_in("Tax.h", b"#import <Foundation/Foundation.h>").name, language_in("tax.h", b"#include <vector>").name
+    ('objc', 'cpp')
     """
-    return _BY_SUFFIX.get(PurePosixPath(path).suffix.lower())
+    suffix = _suffix(path)
+    return _OBJECTIVE_C if suffix == ".h" and _DIRECTIVE.search(source) else _BY_SUFFIX.get(suffix)
+
+
+def _suffix(path: str) -> str:
+    """
+    Give the ending of a file's name, lower case, with the dot; a name that is all ending has none.
+
+    >>> _suffix("src/App.TSX"), _suffix("src.d/.py"), _suffix("Makefile")
+    ('.tsx', '', '')
+    """
+    stem, dot, suffix = path.rpartition(".")
+    return f".{suffix.lower()}" if dot and stem and stem[-1] != "/" and "/" not in suffix else ""
 
 
 @cache
@@ -165,10 +185,13 @@ def load_grammar(language: Language) -> Grammar | None:
         None when its wheel is missing or does not fit; that is said once, as a warning, because the files of
         that language then count without their symbols.
     """
+    import tree_sitter  # only where something is parsed: finding a path's language must be cheap
+
     try:
         factory = getattr(importlib.import_module(language.package), language.factory)
         grammar = tree_sitter.Language(factory())
-        text = files("graph.languages").joinpath(f"{language.query}.scm").read_text(encoding="utf-8")
+        with open(os.path.join(os.path.dirname(__file__), f"{language.query}.scm"), encoding="utf-8") as file:
+            text = file.read()
         definitions, _, references = text.partition(REFERENCES)
         return Grammar(
             parser=tree_sitter.Parser(grammar),

@@ -46,13 +46,14 @@ import sys
 from pathlib import Path
 from graph.index import index_snapshot
 from graph.snapshot import open_snapshot
-with open_snapshot(sys.argv[1]) as snapshot:
+with open_snapshot(sys.argv[1], cache=Path(sys.argv[2])) as snapshot:
     index = index_snapshot(snapshot, cache=Path(sys.argv[2]))
-counts = {}
-for _, _, data in index.graph.edges(data=True):
-    counts[data["kind"]] = counts.get(data["kind"], 0) + 1
-print(len(index.catalog.files), "files,", len(index.catalog.modules), "modules,", len(index.graph), "nodes,",
-      ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())))
+links = index.links
+print(len(index.catalog.files), "files,", len(index.catalog.modules), "modules,",
+      sum(len(file.symbols) for file in index.catalog.files), "symbols,", sum(map(len, links.imports.values())),
+      "imports,", len(links.calls), "calls,", len(links.inherits), "inherits")
+if len(sys.argv) > 3:
+    print(len(index.graph), "nodes,", index.graph.number_of_edges(), "edges in networkx")
 """
 AIDER = """
 import os, sys

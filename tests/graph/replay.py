@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from graph.index import index_snapshot, save_graph
+from graph.index import index_snapshot
+from graph.knowledge import save_graph
 from graph.snapshot import open_snapshot
 
 

@@ -42,7 +42,12 @@ class GitRepository:
             place.write_bytes(content.encode() if isinstance(content, str) else content)
 
     def commit(
-        self, message: str, files: Mapping[str, str | bytes] | None = None, *, author: str = "Ada Lovelace"
+        self,
+        message: str,
+        files: Mapping[str, str | bytes] | None = None,
+        *,
+        author: str = "Ada Lovelace",
+        mail: str = "",
     ) -> str:
         """
         Commit everything there is and give the commit's id.
@@ -50,7 +55,7 @@ class GitRepository:
         self.write(files or {})
         self.git("add", "-A")
         date = (_START + timedelta(days=len(self.commits))).isoformat()
-        mail = f"{author.split()[0].lower()}@example.org"
+        mail = mail or f"{author.split()[0].lower()}@example.org"
         self.git(
             *("-c", f"user.name={author}", "-c", f"user.email={mail}"),
             *("commit", "-q", "--allow-empty", "--allow-empty-message", "-m", message, f"--date={date}"),

@@ -367,7 +367,7 @@ int lookup(int country);
         ("function", "vat_of", "Computes the tax of a cart."),
         ("function", "lookup", ""),
     ),
-    imports=("money/amount.h", "stdio.h"),
+    imports=("<stdio.h>", "money/amount.h"),
     calls=("amount_new", "cart_total"),
     doc="Tax for carts.",
 )
@@ -411,7 +411,7 @@ std::vector<int>& all_rates() { return rates::list(); }
         ("method", "Rounding.round", "Rounds to cents."),
         ("function", "all_rates", ""),
     ),
-    imports=("shop/tax.hpp", "vector"),
+    imports=("<vector>", "shop/tax.hpp"),
     calls=("Amount", "cents", "list"),
     bases=(("Tax", "Base"), ("Tax", "Rule")),
 )
@@ -665,7 +665,7 @@ int lookup(int country) { return round_up(country); }
         ("method", "Tax.of", "The tax of a cart."),
         ("function", "lookup", ""),
     ),
-    imports=("Foundation/Foundation.h", "Tax.h"),
+    imports=("<Foundation/Foundation.h>", "Tax.h"),
     calls=("round_up", "total", "withValue"),
     bases=(("Tax", "Base"),),
 )

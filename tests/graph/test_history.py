@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from graph.history import add_history, commit_before, read_history
+from graph.history import commit_before, read_history, with_recent
 from graph.index import index_snapshot
 from graph.messages import is_bot, requirement_of
 from graph.snapshot import open_snapshot
@@ -162,7 +162,7 @@ def test_commit_before_is_the_first_parent(shop: GitRepository) -> None:
         commit_before(shop.folder, shop.commits[0])
 
 
-def test_cards_learn_owners_and_recent_requirements(shop: GitRepository) -> None:
+def test_cards_learn_recent_requirements(shop: GitRepository) -> None:
     for number, author in enumerate(["Cy Young", "Bo Diddley", "Bo Diddley"], start=41):
         shop.commit(
             f"Improve the tax of a cart for case {author} {number}",
@@ -170,9 +170,8 @@ def test_cards_learn_owners_and_recent_requirements(shop: GitRepository) -> None
             author=author,
         )
 
-    card = add_history(catalog_of(shop), history_of(shop)).card("tax")
+    card = with_recent(catalog_of(shop), history_of(shop)).card("tax")
 
-    assert card.owners == ("Bo Diddley", "Cy Young")
     assert card.recent[0] == "Improve the tax of a cart for case Bo Diddley 43"
 
 

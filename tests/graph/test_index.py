@@ -11,7 +11,8 @@ from pathlib import Path
 import networkx
 import pytest
 
-from graph.index import Index, Skipped, index_snapshot, load_graph, save_graph
+from graph.index import Index, Skipped, index_snapshot
+from graph.knowledge import load_graph, save_graph
 from graph.snapshot import open_snapshot
 from graph.values import Catalog, RepositoryError
 from tests.graph.repositories import GitRepository, python_file, shop_files

@@ -17,7 +17,7 @@ from bot.cli import app
 from graph.drawing import draw_html, draw_svg
 from graph.index import Index, index_snapshot
 from graph.knowledge import find_node, save_graphml, shortest_path
-from graph.relations import Owner, Relations, add_relations, owners_of, parse_code_owners, read_relations, with_owners
+from graph.relations import Relations, add_relations, read_relations
 from graph.snapshot import open_snapshot
 from tests.graph.repositories import GitRepository, python_file, shop_files
 
@@ -74,47 +74,6 @@ def test_co_changes_follow_renames(shop: GitRepository) -> None:
     shop.commit("Vat is called duty")
 
     assert related(shop.folder)[1].files == (("shop/cart/items.py", "shop/tax/duty.py", 3),)
-
-
-def test_authors_of_recent_changes_own_a_module(shop: GitRepository) -> None:
-    change_together(shop, 4)
-
-    index, relations = related(shop.folder)
-
-    assert [owner for owner in relations.owners if owner.module == "tax"] == [
-        Owner("Grace Hopper", "tax", 1.0, "history")
-    ]
-    assert index.graph["person:Grace Hopper"]["module:tax"]["owns (history)"]["share"] == 1.0
-
-
-def test_code_owners_own_a_module_and_come_first(shop: GitRepository) -> None:
-    change_together(shop, 4)
-    shop.commit("Say who owns what", {".github/CODEOWNERS": "* @all\n/shop/tax/ @taxes  # for now\n"})
-
-    index, relations = related(shop.folder)
-
-    assert Owner("@taxes", "tax", 1.0, "CODEOWNERS") in relations.owners
-    assert with_owners(index.catalog, relations).card("tax").owners == ("@taxes", "Grace Hopper")
-
-
-@pytest.mark.parametrize(
-    ("pattern", "path", "owned"),
-    [
-        ("*", "a/b.py", True),
-        ("*.py", "a/b.py", True),
-        ("*.py", "a/b.js", False),
-        ("/a/", "a/b/c.py", True),
-        ("/a/", "x/a/c.py", False),
-        ("a/", "x/a/c.py", True),
-        ("/a/*", "a/b.py", True),
-        ("a/**/c.py", "a/x/y/c.py", True),
-        ("a/**/c.py", "a/c.py", True),
-        ("[section]", "a.py", False),
-        ("docs", "docs/a.md", True),
-    ],
-)
-def test_patterns_of_code_owners(pattern: str, path: str, owned: bool) -> None:
-    assert bool(owners_of(path, parse_code_owners(f"{pattern} @me"))) is owned
 
 
 def test_a_plain_folder_has_no_relations(tmp_path: Path) -> None:

@@ -4,10 +4,15 @@ Which file an import means, in each family of languages.
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
 import pytest
 
 from graph.languages.parser import parse_file
+from graph.manifests import Manifests, read_manifests
 from graph.resolve import ImportResolver
+from graph.snapshot import open_snapshot
 
 PYTHON = {
     "src/shop/__init__.py": "",
@@ -66,6 +71,51 @@ CSHARP = {
 }
 
 
+SWIFT = {
+    "Sources/Shop/Tax.swift": "import Foundation\nstruct Tax { let rate: Rate }\n",
+    "Sources/Shop/Rate.swift": "struct Rate {}\n",
+    "Sources/Shop/Other.swift": "struct Other {}\n",
+}
+AUTOLOADED = {
+    "app/models/tax_rate.rb": "class TaxRate\nend\n",
+    "app/models/cart.rb": "class Cart\n  def total\n    TaxRate.new\n  end\nend\n",
+}
+EXTENSIONS = {
+    "Shop/Tax.cs": "using Shop.Texts;\nnamespace Shop { class Tax { string Of(string s) { return s.Shout(); } } }\n",
+    "Shop/Texts/Loud.cs": "namespace Shop.Texts;\npublic static class Loud\n"
+    "{ public static string Shout(this string s) => s; }\n",
+}
+ONE_PACKAGE = {
+    "a/Tax.kt": "package shop\nclass Tax { val rate = Rate() }\n",
+    "a/Rate.kt": "package shop\nclass Rate\n",
+    "b/Rate.kt": "package shop\nclass Rate\n",
+}
+KOTLIN = {
+    "a/Use.kt": "package shop\nimport shop.texts.shout\n",
+    "b/Loud.kt": "package shop.texts\nobject Loud {\n    context(_: Shop)\n    fun set() {}\n}\n"
+    "fun String.shout(): String = this\n",
+}
+HEADERS = {
+    "Core/Tax.h": '#import "Rate.h"\n@interface Tax : Rule <Taxing>\n@end\n',
+    "Core/Rate.h": "@protocol Taxing\n@end\n",
+}
+WORKSPACE = {
+    "packages/app/src/main.ts": "import { vat } from '@shop/tax'\nimport x from '@shop/tax/rates'\n"
+    "import y from '#money'\nimport z from 'views/cart'\nimport css from './page.css?inline'\n",
+    "packages/tax/src/index.ts": "",
+    "packages/tax/src/rates.ts": "",
+    "packages/app/money/index.ts": "",
+    "packages/app/src/views/cart.tsx": "",
+    "packages/app/src/page.css": "",
+}
+WORKSPACE_FILES = {
+    "packages/tax/package.json": '{"name": "@shop/tax", "main": "./dist/index.js"}',
+    "packages/app/package.json": '{"name": "@shop/app", "imports": {"#money": "./money/index.ts"}}',
+    "packages/app/tsconfig.json": '{"compilerOptions": {"baseUrl": "src", /* here */ "strict": true,}}',
+}
+CARGO = {"crates/tax-core/src/lib.rs": "pub struct Vat;\n", "cli/src/main.rs": "use shop_tax::Vat;\n"}
+
+
 def resolved(sources: dict[str, str], path: str, **options: object) -> tuple[str, ...]:
     files = {name: parse_file(name, text.encode(), blob="b") for name, text in sources.items()}
     return ImportResolver(list(files.values()), **options).resolve(files[path])  # type: ignore[arg-type]
@@ -92,6 +142,12 @@ def resolved(sources: dict[str, str], path: str, **options: object) -> tuple[str
         (RUST, "cli/src/main.rs", ("core/src/tax/vat.rs",)),
         (RUBY, "lib/shop/tax.rb", ("lib/shop/money.rb", "lib/shop/rates.rb")),
         (CSHARP, "Shop/Tax.cs", ("Shop/Money/Amount.cs",)),
+        (EXTENSIONS, "Shop/Tax.cs", ("Shop/Texts/Loud.cs",)),
+        (SWIFT, "Sources/Shop/Tax.swift", ("Sources/Shop/Rate.swift",)),
+        (AUTOLOADED, "app/models/cart.rb", ("app/models/tax_rate.rb",)),
+        (ONE_PACKAGE, "a/Tax.kt", ("a/Rate.kt",)),
+        (KOTLIN, "a/Use.kt", ("b/Loud.kt",)),
+        (HEADERS, "Core/Tax.h", ("Core/Rate.h",)),
     ],
 )
 def test_imports_are_resolved_to_files(sources: dict[str, str], path: str, targets: tuple[str, ...]) -> None:
@@ -99,7 +155,7 @@ def test_imports_are_resolved_to_files(sources: dict[str, str], path: str, targe
 
 
 def test_go_packages_are_found_through_the_module_file() -> None:
-    assert resolved(GO, "cmd/main.go", go_modules={"": "example.org/shop"}) == ("tax/vat.go",)
+    assert resolved(GO, "cmd/main.go", manifests=Manifests(go_modules={"": "example.org/shop"})) == ("tax/vat.go",)
     assert resolved(GO, "cmd/main.go") == ()
 
 
@@ -107,3 +163,71 @@ def test_a_folder_that_is_a_package_is_known_by_its_name() -> None:
     sources = {"__init__.py": "import shop.tax\n", "tax.py": "from shop import cart\nimport shop as s\n", "cart.py": ""}
 
     assert resolved(sources, "tax.py", package="shop") == ("__init__.py", "cart.py")
+
+
+def written(folder: Path, files: dict[str, str]) -> Manifests:
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    with open_snapshot(folder) as snapshot:
+        return read_manifests(snapshot)
+
+
+def test_workspace_packages_and_aliases_are_found_through_their_manifests(tmp_path: Path) -> None:
+    manifests = written(tmp_path, WORKSPACE | WORKSPACE_FILES)
+
+    assert resolved(WORKSPACE, "packages/app/src/main.ts", manifests=manifests) == (
+        "packages/app/money/index.ts",
+        "packages/app/src/page.css",
+        "packages/app/src/views/cart.tsx",
+        "packages/tax/src/index.ts",
+        "packages/tax/src/rates.ts",
+    )
+
+
+def test_a_crate_is_known_by_the_name_in_its_manifest(tmp_path: Path) -> None:
+    toml = '[package]\nname = "shop-tax"\nversion = "1.0.0"\n'
+    manifests = written(tmp_path, CARGO | {"crates/tax-core/Cargo.toml": toml})
+
+    assert resolved(CARGO, "cli/src/main.rs", manifests=manifests) == ("crates/tax-core/src/lib.rs",)
+
+
+def test_a_manifest_that_is_broken_costs_its_names_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    files = {
+        "go.mod": "module example.org/shop\n",
+        "web/package.json": "{",
+        "Cargo.toml": "[[[",
+        "a/package.json": "[]",
+    }
+
+    assert written(tmp_path, files).go_modules == {"": "example.org/shop"}
+    assert len(caplog.records) == 3
+
+
+@pytest.mark.parametrize(
+    ("sources", "path", "others", "verdicts"),
+    [
+        (CPP, "src/tax/vat.cc", (), {"inside": 3, "outside": 1}),
+        ({"a.c": '#include "gone.h"\n#include "kept.h"\n'}, "a.c", ("deps/kept.h",), {"missing": 1, "apart": 1}),
+        (PYTHON, "src/shop/cart.py", (), {"inside": 4, "missing": 0, "outside": 1}),
+        ({"shop/a.py": "from . import b, c\n", "shop/__init__.py": ""}, "shop/a.py", (), {"inside": 2}),
+        ({"a.ts": "import './b'\nimport './logo.png'\n"}, "a.ts", ("logo.png",), {"missing": 1, "apart": 1}),
+        ({"a.rs": "use crate::gone::Gone;\nuse std::fmt;\n"}, "a.rs", (), {"missing": 1, "outside": 1}),
+        ({"a.rb": "require_relative 'gone'\nrequire 'json'\n"}, "a.rb", (), {"missing": 1, "outside": 1}),
+        (
+            {"A.java": "package shop;\nimport shop.Gone;\nimport java.util.List;\n"},
+            "A.java",
+            (),
+            {"missing": 1, "outside": 1},
+        ),
+    ],
+)
+def test_every_import_is_judged(
+    sources: dict[str, str], path: str, others: tuple[str, ...], verdicts: dict[str, int]
+) -> None:
+    files = {name: parse_file(name, text.encode(), blob="b") for name, text in sources.items()}
+    resolver = ImportResolver(list(files.values()), others=others)
+
+    resolver.resolve(files[path])
+
+    assert resolver.verdicts[files[path].language] == Counter(verdicts)
