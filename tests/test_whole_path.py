@@ -26,6 +26,7 @@ from tests.bot.slack.payloads import Sender, click, mention, wait_until
 from tests.codebase import requirement, write_shop, write_shop_with_history
 from tests.fakes import FakeSlack
 from training.dataset import load_dataset
+from training.encoder import encoder_name
 from worker import store
 from worker.ask import submit_question, wait_for_answer
 from worker.process import Children
@@ -107,7 +108,7 @@ def test_a_release_folder_names_what_it_was_made_of(world: World) -> None:
     assert {"torch", "transformers", "peft", "python"} <= set(info["versions"])
     assert {"model/model.safetensors", "model/tokenizer.json", "catalog.json", "fusion.json"} <= set(info["files"])
     assert not [name for name in info["files"] if name.endswith((".bin", ".pt", ".pkl", ".pickle"))]
-    assert info["encoder"]["name"] == "all-minilm-l6-v2"
+    assert info["encoder"]["name"] == encoder_name()
     assert "vectors.safetensors" in info["files"]
 
 

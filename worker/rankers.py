@@ -46,9 +46,9 @@ def load_release(folder: Path) -> LoadedRanker:
     try:
         return Ranker.load(folder)
     except MissingEncoderError as missing:
-        from training.encoder import ENCODER, ensure_encoder
+        from training.encoder import encoder_name, ensure_encoder
 
-        if missing.name != ENCODER:
+        if missing.name != encoder_name():
             raise
         ensure_encoder(folder.parent.parent / "models")
         return Ranker.load(folder)
