@@ -23,6 +23,7 @@ def bench(
     repo: Annotated[Path, typer.Option("--repo", help="The repository's git directory; a bare one will do.")],
     out: Annotated[Path | None, typer.Option(help="Folder for results.json, details.json and report.html.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fit on the newest past requirements only.")] = False,
+    code_rag: Annotated[bool, typer.Option(help="Measure retrieval over code snippets, too; not when quick.")] = True,
     encoder: Annotated[bool, typer.Option(help="Use the small sentence encoder (84 MB, fetched once).")] = True,
 ) -> None:
     """
@@ -42,6 +43,7 @@ def bench(
             cache=home / "cache",
             vectors=_vectors(home, bars) if encoder else None,
             quick=quick,
+            code_rag=code_rag,
             report=bars,
         )
     show_bench(console(), done["results"], done["details"])

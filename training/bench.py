@@ -70,6 +70,7 @@ def run_bench(
     cache: Path,
     vectors: VectorCache | None = None,
     quick: bool = False,
+    code_rag: bool = True,
     report: Report = lambda stage, done, total, detail: None,
 ) -> dict[str, Any]:
     """
@@ -82,6 +83,7 @@ def run_bench(
         cache: Folder for parse results.
         vectors: A sentence encoder with its cache; None goes without.
         quick: Fit on the newest rows only.
+        code_rag: Measure retrieval over code snippets, too: most of the time where nothing is cached. Not when quick.
         report: Receives progress.
 
     Returns:
@@ -104,7 +106,7 @@ def run_bench(
     fusion = Fusion.fit(FEATURES, held_out(dev, catalog))
     control = TextClassifier.fit(shuffled_labels(past[-QUICK_ROWS:]))
     snippets = None
-    if vectors is not None and not quick:
+    if vectors is not None and code_rag and not quick:
         sources = read_sources(repository, catalog)
         snippets = CodeRag.fit(catalog, sources, vectors, progress=stage_of(report, "code snippets"))
     results: dict[str, Any] = {}
