@@ -101,6 +101,7 @@ def run_bench(
     fitting = time.monotonic()
     shortlist = Shortlist.fit(catalog, past, vectors=vectors)
     fitted = time.monotonic() - fitting
+    stranger = Shortlist.fit(catalog, (), vectors=vectors)
     report("fit the shortlist", 1, 1, "")
     dev = measure(shortlist, bench.splits["dev"], progress=stage_of(report, "features of dev rows"))
     fusion = Fusion.fit(FEATURES, held_out(dev, catalog))
@@ -115,6 +116,7 @@ def run_bench(
         if split in bench.splits:
             measured = measure(shortlist, bench.splits[split], progress=stage_of(report, f"features of {split} rows"))
             scores = rankers_of(measured, fusion, past=past, catalog=catalog, control=control, snippets=snippets)
+            scores["zero-shot"] = untuned(measure(stranger, bench.splits[split]))
             results[split], details["sets"][split] = summarise(measured, scores, fusion, catalog)
             if not quick:
                 stage = stage_of(report, f"ablations on {split}")
@@ -202,7 +204,7 @@ def rankers_of(
     for name, feature in SINGLE_FEATURES.items():
         at = FEATURES.index(feature)
         rankers[name] = [features[:, at] for features in measured.features]
-    rankers["untuned"] = [features[:, FEATURES.index("reranked")] for features in measured.features]
+    rankers["untuned"] = untuned(measured)
     if snippets is not None:
         rankers["code-rag"] = [snippets.scores(row.labelled.text) for row in measured.rows]
     rankers["majority"] = [majority] * len(measured.rows)
@@ -214,6 +216,13 @@ def rankers_of(
             scores[columns] = control.scores(row.labelled.text)
             rankers["shuffled labels"].append(neutral_where_unknown(scores))
     return rankers
+
+
+def untuned(measured: Measured) -> list[Floats]:
+    """
+    What the shipped network makes of the features. Without past requirements: what a repository gets in its first minute.
+    """
+    return [features[:, FEATURES.index("reranked")] for features in measured.features]
 
 
 def ablations(
