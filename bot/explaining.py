@@ -71,7 +71,7 @@ def show_explanation(console: Console, question: Question, answer: Answer, modul
     table.add_column("what speaks for it")
     table.add_column("worth", justify="right", no_wrap=True)
     for module in modules:
-        table.add_column(f"{module.rank}. {escape(module.id)}", justify="right")
+        table.add_column(f"{module.rank}. {escape(module.id)}", justify="right", overflow="fold")
     rows = list(zip(*(module.contributions for module in modules), strict=True))
     rows.sort(key=lambda row: -max(abs(part.points) for part in row))
     silent = [row[0].words for row in rows if not any(part.points for part in row)]

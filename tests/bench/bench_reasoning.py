@@ -67,6 +67,14 @@ class GitChecker:
         lines = self._lines[path]
         return lines[number - 1] if 0 < number <= len(lines) else ""
 
+    def defines(self, path: str, number: int, name: str) -> bool:
+        """
+        Whether a name stands on a line, or on the first one below its annotations and decorators.
+        """
+        while self.line(path, number).lstrip().startswith("@") and name not in self.line(path, number):
+            number += 1
+        return name in self.line(path, number)
+
     def complaints(self, question: str, reasoning: Reasoning) -> list[str]:
         """
         Everything in an answer that is not there.
@@ -76,7 +84,7 @@ class GitChecker:
         for item in reasoning.evidence:
             if item.kind == "symbol":
                 name = re.split(r"\.|::|#", item.name)[-1]
-                if item.file not in self.files or name not in self.line(item.file or "", item.line or 0):
+                if item.file not in self.files or not self.defines(item.file, item.line or 0, name):
                     found.append(f"symbol {item.name} is not at {item.file}:{item.line}")
             elif item.kind == "past" and item.commit:
                 message = self.message(item.commit)
@@ -151,13 +159,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             asked = f"这个需求应该在哪里修改：{text}？请说明原因，谢谢" if number < chosen.chinese else text
             ranking = ranker.rank(asked)
             reasoning = ranker.explain(asked, ranking, seconds=chosen.seconds)
-            complaints = checker.complaints(asked, reasoning)
+            complaints = [] if ranking.off_topic else checker.complaints(asked, reasoning)  # how to ask names nothing
             total["answers"] += 1
             total["generated" if reasoning.generated else "off topic" if ranking.off_topic else "template"] += 1
             total["invented"] += len(complaints)
             for complaint in complaints:
                 print(f"{ranker.release}: {text[:60]!r}: {complaint}\n    {reasoning.text}")
-        print(f"{ranker.release}: {dict(total)} so far", flush=True)
+            if number % 25 == 24:
+                print(f"{ranker.release}: {dict(total)} so far", flush=True)
     print(f"{total['answers']} answers, {total['generated']} with generated sentences; invented: {total['invented']}")
 
 

@@ -81,12 +81,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cache", type=Path, default=Path("/tmp/signpost-bench/vectors.sqlite"))
     parser.add_argument("--requirements", type=int, default=100)
     parser.add_argument("--processes", type=int, default=20)
+    parser.add_argument("--repeated", type=int, default=40, help="requirements asked in every process")
     parser.add_argument("--start", default="spawn", choices=("spawn", "fork"))
     chosen = parser.parse_args(arguments)
     texts = [text for text in read_questions(chosen.rows) if len(text.split()) >= 5][: chosen.requirements]
     if chosen.processes:
-        share = repeats(chosen.release, texts[:40], processes=chosen.processes, start=chosen.start)
-        print(f"identical rankings over {chosen.processes} processes: {share:.1%} of {len(texts[:40])} requirements")
+        repeated = texts[: chosen.repeated]
+        share = repeats(chosen.release, repeated, processes=chosen.processes, start=chosen.start)
+        print(f"identical rankings over {chosen.processes} processes: {share:.1%} of {len(repeated)} requirements")
     ranker = Ranker.load(chosen.release)
     pairs = [(text, paraphrases(text)) for text in texts] + by_hand()
     ids = ranker.catalog.module_ids
@@ -95,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         read_sources(chosen.git_dir, ranker.catalog),
         VectorCache(chosen.cache, TextEncoder.load(chosen.encoder)),
     )
+    print(f"{len(pairs)} requirements, code-RAG ready", flush=True)
     systems = {
         "system": compare(lambda text: [module.id for module in ranker.rank(text).modules], pairs),
         "code-RAG": compare(lambda text: [ids[i] for i in best_first(rag.scores(text))[:10]], pairs),
