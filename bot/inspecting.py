@@ -12,8 +12,13 @@ import typer
 from bot.shared import Location, console, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from graph.index import Index
+    from graph.links import Links
+    from graph.resolve import Verdict
     from graph.snapshot import Snapshot
+    from graph.values import ModuleCard
     from training.dataset import Dataset
 
 dataset_app = typer.Typer(no_args_is_help=True, help="Build a dataset without training, look at its rows.")
@@ -104,6 +109,9 @@ def graph_stats(
     edges = Counter(str(data["kind"]) for _, _, data in index.graph.edges(data=True))
     for title, counts in (("nodes", nodes), ("edges", edges)):
         typer.echo(f"{title}: " + ", ".join(f"{count} {kind}" for kind, count in counts.most_common()))
+    for language, judged in index.verdicts.items():
+        if judged:
+            typer.echo(f"imports of {language}: " + _told_imports(judged))
     typer.echo("kept apart: " + (", ".join(f"{count} {reason}" for reason, count in index.apart) or "nothing"))
     for skipped in index.skipped[:20]:
         typer.echo(f"skipped {skipped.path}: {skipped.reason}")
@@ -125,9 +133,38 @@ def graph_show(
         for card in catalog.modules:
             typer.echo(f"{card.id:40} {len(card.files):4} files  {card.purpose[:80]}")
     elif id := catalog.current_id(module):
-        typer.echo(catalog.card(id).text())
+        _print_card(catalog.card(id), index.links)
     else:
         raise CommandError(f"There is no module {module!r}: `signpost graph show {location}` lists them.")
+
+
+def _told_imports(counts: Mapping[Verdict, int]) -> str:
+    """
+    Say how many imports are of what, and how many of those that should be in the repository were not found.
+    """
+    inside, missing = counts.get("inside", 0), counts.get("missing", 0)
+    told = f"{inside:,} of files here, {counts.get('outside', 0):,} of packages, {counts.get('apart', 0):,} kept apart"
+    return f"{told}, {missing:,} not found ({missing / max(1, inside + missing):.1%})"
+
+
+def _print_card(card: ModuleCard, links: Links) -> None:
+    """
+    Print a module's card, and what a person wants to know beside it.
+    """
+    typer.secho(card.title, bold=True)
+    typer.echo(card.text())
+    own = set(card.files)
+    outside = sum(target not in own for path in card.files for target in links.imports.get(path, ()))
+    rows = {
+        "Path": (card.path,),
+        "Size": (f"{len(card.files)} files, {outside} imports of files of other modules",),
+        "Also known as": card.aliases,
+        "Ask": card.owners,
+        "Lately": card.recent,
+    }
+    for label, items in rows.items():
+        if items:
+            typer.echo(f"{label}: " + ("; " if label == "Lately" else ", ").join(items))
 
 
 @graph_app.command("path")

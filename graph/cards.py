@@ -103,10 +103,15 @@ def title_of(id: str) -> str:
 
     >>> title_of("algorithms/shortest_paths"), title_of("core/routing/AStarRouter"), title_of("(root)")
     ('Shortest paths (algorithms)', 'A star router (core/routing)', 'Top level')
+    >>> title_of("plugins/c-f")
+    'Names from c to f (plugins)'
     """
     if id == "(root)":
         return "Top level"
     parent, _, last = id.rpartition("/")
+    if run := re.fullmatch(r"(\w{1,2})-(\w{1,2})", last):
+        last = f"Names from {run[1]} to {run[2]}"
+        return f"{last} ({parent})" if parent else last
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_\-.]+", " ", last).split()
     flat = " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in words) or last
     title = flat[0].upper() + flat[1:]
@@ -201,7 +206,8 @@ def _module_doc(module: ModuleFiles, files: Sequence[FileCard], readmes: Mapping
     if len(files) == 1:
         return files[0].doc
     for file in files:
-        if file.language == "go" and re.match(r"Package \w+ ", file.doc):
+        own = posixpath.dirname(file.path) == module.path
+        if own and file.language == "go" and re.match(r"Package \w+ ", file.doc):
             return file.doc
     return prose_of_readme(readmes[module.path]) if module.path in readmes else ""
 

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from graph.git import git_directory, resolve_commit, run_git, stream_git
 from graph.messages import is_bot, requirement_of
+from graph.selection import reason_apart
 from graph.values import Catalog, PastRequirement, Progress, RepositoryError
 
 log = logging.getLogger("signpost.graph")
@@ -35,6 +36,7 @@ class Change:
     Attributes:
         paths: Touched paths, as they are called after the commit.
         renames: (old path, new path).
+        moved_only: Whether it moves files and changes nothing in them.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Change:
     message: str
     paths: tuple[str, ...]
     renames: tuple[tuple[str, str], ...]
+    moved_only: bool = False
 
 
 def read_history(
@@ -57,10 +60,11 @@ def read_history(
     """
     Read the past requirements that are reachable from a commit.
 
-    Renames are followed, so that a file's early history counts for the module it is in now. Left out are
-    merges, bots, reverts, releases, version bumps, reformatting, mass changes, messages that say too little,
-    repetitions, words that came with ever other modules, and commits that touch no module of the catalog
-    (tests, documentation) or more than `MOST_MODULES`.
+    Renames are followed, so that a file's early history counts for the module it is in now; what was deleted counts
+    for the module its folder is now. What a merged branch was for is said by its title. Left out are pure moves, bots,
+    reverts, releases, version bumps, reformatting, mass changes, messages that say too little, repetitions, words that
+    came with ever other modules, and commits that touch no module of the catalog (tests, documentation) or more than
+    `MOST_MODULES`.
 
     Args:
         location: A git repository; a plain folder has no history.
@@ -83,14 +87,20 @@ def read_history(
     _warn_if_shallow(directory, total)
     names: dict[str, str] = {}
     rows: dict[str, dict[tuple[str, ...], PastRequirement]] = defaultdict(dict)
+    homes = Homes(catalog)
     for done, change in enumerate(read_changes(directory, found, limit), start=1):
         for old, new in change.renames:
             names[old] = names.get(new, new)
-        row = _past_requirement(change, names, catalog)
-        if row is not None:
+        row = judge_change(change, names, catalog, homes)
+        if isinstance(row, PastRequirement):
             rows[row.text.casefold()][row.modules] = row
         if progress and (done % 50 == 0 or done == total):
             progress(done, total, "commits")
+    for change in read_merges(directory, found, limit):
+        row = judge_change(change, names, catalog, homes)
+        # A branch of one commit is often called as that commit is, and that commit was read already.
+        if isinstance(row, PastRequirement) and row.text.casefold() not in rows:
+            rows[row.text.casefold()][row.modules] = row
     kept = [row for same in rows.values() if len(same) <= MOST_PLACES for row in same.values()]
     log.info("%s: %d past requirements out of %d commits", location, len(kept), total)
     return tuple(sorted(kept, key=lambda row: (row.date, row.id)))
@@ -103,7 +113,7 @@ def read_later_history(
     Read what was asked for after *commit*, in terms of the code as it was then.
 
     This is what an honest evaluation asks: the requirements of the future, with only the past's code to read. Files are
-    named as they were called at *commit*; what did not exist then is left out.
+    named as they were called at *commit*; a new file counts for the module of the folder it came into.
 
     Args:
         location: A git repository.
@@ -123,11 +133,12 @@ def read_later_history(
     span = f"{resolve_commit(directory, commit)}..{resolve_commit(directory, until)}"
     names: dict[str, str] = {}
     rows: dict[str, PastRequirement] = {}
+    homes = Homes(catalog)
     for change in reversed(list(read_changes(directory, span, None))):
         for old, new in change.renames:
             names[new] = names.get(old, old)
-        row = _past_requirement(change, names, catalog)
-        if row is not None:
+        row = judge_change(change, names, catalog, homes)
+        if isinstance(row, PastRequirement):
             rows.setdefault(row.text.casefold(), row)
     return tuple(sorted(rows.values(), key=lambda row: (row.date, row.id)))
 
@@ -168,22 +179,73 @@ def with_recent(catalog: Catalog, rows: Sequence[PastRequirement]) -> Catalog:
     return replace(catalog, modules=tuple(replace(card, recent=tuple(recent[card.id])) for card in catalog.modules))
 
 
-def _past_requirement(change: Change, names: dict[str, str], catalog: Catalog) -> PastRequirement | None:
-    if len(change.paths) > MOST_FILES or is_bot(change.author, change.mail):
-        return None
+class Homes:
+    """
+    Knows the module of every file, and of files that are gone (or were not yet there): what was asked of a file that
+    was deleted since was asked of its folder, and belongs to the module that the folder is today.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        stems: dict[str, Counter[str]] = defaultdict(Counter)
+        folders: dict[str, Counter[str]] = defaultdict(Counter)
+        for file in catalog.files:
+            folder, _, name = file.path.rpartition("/")
+            stems[f"{folder}/{name.split('.', 1)[0]}"][file.module] += 1
+            folders[folder][file.module] += 1
+        self._stems, self._folders = _most_of(stems), _most_of(folders)
+
+    def module_of(self, path: str) -> str | None:
+        """
+        Name the module of a path; None for a test, a document, or a folder that is gone or of no one module.
+        """
+        if (module := self._catalog.module_of(path)) is not None:
+            return module
+        if reason_apart(path) is not None:
+            return None
+        folder, _, name = path.rpartition("/")
+        # The same name with another ending is the same thing in another language: Tax.java, Tax.kt.
+        found = self._stems.get(f"{folder}/{name.split('.', 1)[0]}")
+        return found or (self._folders.get(folder) if folder else None)
+
+
+def _most_of(counts: Mapping[str, Counter[str]]) -> dict[str, str]:
+    best = {place: min(found.items(), key=lambda item: (-item[1], item[0])) for place, found in counts.items()}
+    return {place: module for place, (module, count) in best.items() if 2 * count > counts[place].total()}
+
+
+def judge_change(change: Change, names: Mapping[str, str], catalog: Catalog, homes: Homes) -> PastRequirement | str:
+    """
+    Make a past requirement of one commit, or say in a few words why it teaches nothing.
+
+    Args:
+        change: The commit.
+        names: What its files are called at the commit of *catalog*, where they are called otherwise.
+        catalog: Modules; labels are its ids.
+        homes: Of the same catalog.
+    """
+    if change.moved_only:
+        return "it only moves files"
+    if is_bot(change.author, change.mail):
+        return "a program wrote it"
+    if len(change.paths) > MOST_FILES:
+        return f"more than {MOST_FILES} files"
     files = sorted({names.get(path, path) for path in change.paths})
     touched = Counter[str]()
     known: list[str] = []
     for path in files:
-        module = catalog.module_of(path)
+        module = homes.module_of(path)
         if module is not None:
             touched[module] += 1
+        if catalog.module_of(path) is not None:
             known.append(path)
-    if not 1 <= len(touched) <= MOST_MODULES:
-        return None
+    if not touched:
+        return "no file of a module"
+    if len(touched) > MOST_MODULES:
+        return f"more than {MOST_MODULES} modules"
     text = requirement_of(change.message)
     if text is None:
-        return None
+        return "the message asks for nothing"
     modules = tuple(sorted(touched, key=lambda module: (-touched[module], module)))
     return PastRequirement(change.id, change.date, text, modules, tuple(known), change.author)
 
@@ -210,9 +272,21 @@ def read_changes(directory: Path, commit: str, limit: int | None) -> Iterator[Ch
         yield from _parse_log(stream_git(directory, _log_arguments(commit, limit, "--no-renames")))
 
 
-def _log_arguments(commit: str, limit: int | None, renames: str) -> list[str]:
+def read_merges(directory: Path, commit: str, limit: int | None) -> Iterator[Change]:
+    """
+    Give the merges of the main line that say in their message what the branch was for, newest first, with all files
+    that the branch touched.
+    """
+    told = ["--merges", "--first-parent", "--diff-merges=first-parent", "-i", "-E", "--grep=^merge pull request"]
+    try:
+        yield from _parse_log(stream_git(directory, _log_arguments(commit, limit, "--no-renames", told)))
+    except RepositoryError:
+        log.warning("%s: merges cannot be read, the clone lacks file contents", directory)
+
+
+def _log_arguments(commit: str, limit: int | None, renames: str, which: Sequence[str] = ("--no-merges",)) -> list[str]:
     count = [f"-n{limit}"] if limit is not None else []
-    plain = ["--no-merges", "--no-color", "--no-ext-diff", "--no-textconv", "--encoding=UTF-8", "-l400"]
+    plain = [*which, "--no-color", "--no-ext-diff", "--no-textconv", "--encoding=UTF-8", "-l400"]
     return ["log", *plain, *count, renames, "--name-status", "-z", f"--format={_FORMAT}", commit, "--"]
 
 
@@ -220,12 +294,14 @@ def _parse_log(pieces: Iterable[bytes]) -> Iterator[Change]:
     head: list[str] = []
     paths: list[str] = []
     renames: list[tuple[str, str]] = []
+    unchanged = 0
     tokens = _tokens(pieces)
     for token in tokens:
         if token.startswith(b"\x01"):
             if head:
-                yield _change(head, paths, renames)
+                yield _change(head, paths, renames, unchanged)
             head, paths, renames = token[1:].decode("utf-8", "replace").split("\x02"), [], []
+            unchanged = 0
             continue
         status = token.strip()
         if not status:
@@ -235,10 +311,11 @@ def _parse_log(pieces: Iterable[bytes]) -> Iterator[Change]:
             new = _path(next(tokens, b""))
             if status[:1] == b"R":
                 renames.append((path, new))
+                unchanged += status == b"R100"
             path = new
         paths.append(path)
     if head:
-        yield _change(head, paths, renames)
+        yield _change(head, paths, renames, unchanged)
 
 
 def _tokens(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -254,9 +331,9 @@ def _path(token: bytes) -> str:
     return token.decode("utf-8", "replace")
 
 
-def _change(head: list[str], paths: list[str], renames: list[tuple[str, str]]) -> Change:
+def _change(head: list[str], paths: list[str], renames: list[tuple[str, str]], unchanged: int) -> Change:
     id, date, author, mail, message = (*head, "", "", "", "", "")[:5]
-    return Change(id, _utc(date), author, mail, message, tuple(paths), tuple(renames))
+    return Change(id, _utc(date), author, mail, message, tuple(paths), tuple(renames), 0 < unchanged == len(paths))
 
 
 def _utc(date: str) -> str:

@@ -12,7 +12,7 @@ FEWEST_WORDS = 4
 _KINDS = (
     r"feat(?:ure)?|fix(?:up|es|ed)?|bug ?fix|hot ?fix|bug|chore|refactor(?:ing)?|perf|style|tests?|docs?|build|ci"
     r"|wip|enh(?:ancement)?|maint|mnt|cln|misc|minor|major|task|dev|release|deps|security|cleanup|improvement"
-    r"|change"
+    r"|change|issue|nf|rf|bf"
 )
 _TICKET = r"(?:[A-Z][A-Z0-9]+-\d+|(?:gh|issue|bug|pr|ticket)[ -]?#?\d+|#\d+)"
 _CLOSES = r"(?:fix(?:e[sd])?|close[sd]?|resolve[sd]?|refs?|see(?: also)?|addresses|(?:see |for )?issue|bug|gh)"
@@ -24,6 +24,7 @@ def _any_of(*patterns: str) -> str:
 
 
 _PREFIX = _any_of(
+    r"\[(?:skip ci|ci skip|no ci)\]",
     rf"\[(?:{_KINDS}|[\d.x]+|{_TICKET}|[A-Z]{{2,5}})\]",  # [ci] [3.11]
     rf"(?:{_KINDS})(?:\([^)]*\))?!?:(?=\s)",  # fix(tax):
     rf"(?:{_CLOSES}|re|part of)\s*:?\s*{_TICKET}{_MORE_TICKETS}(?:\s*(?:--?|:|,|\.|–|—)\s*|\s+|$)",
@@ -40,6 +41,13 @@ _TICKETS_ANYWHERE = re.compile(
     ),
     re.IGNORECASE,
 )
+_PART = re.compile(r"^[\w./-]+: ")
+_LEFT_HANGING = re.compile(
+    r"(?:[\s,;(]+(?:as per|see(?: also)?|described in|in|of|for|from|by|per|and|or|with|via|to|also))+[\s.,;:)]*$"
+    r"|^\s*(?:and|as per|see(?: also)?)\b",
+    re.IGNORECASE,
+)
+"""What a line ends or begins with when the number it spoke of was taken away."""
 _TRAILER = re.compile(
     _any_of(
         r"(?:signed-off|co-authored|reviewed|acked|tested|reported|suggested|helped|approved|paired)-(?:by|with)\s*:",
@@ -73,11 +81,14 @@ _NOT_ASKED = re.compile(
         # papers
         r"(?:(?:update|updated|add|added|fix|edit) )?(?:the )?(?:change ?log|release notes|changes\.\w+"
         r"|readme|contributors|authors|news|copyright|licen[sc]e)\b",
-        r"(?:docs?|ci|style|build|chore\(release\))(?:\([^)]*\))?!?: |\[(?:ci|docs?|wip)\]",
+        r"(?:docs?|ci|style|build|chore\(release\))(?:\([^)]*\))?!?: |\[(?:ci|docs?)\]",
         # form without content
         r"(?:fix(?:e[sd]|ing)? )?(?:a |some |minor |small |more |another )*"
-        r"(?:typos?|spelling|whitespaces?|indentation|white space|formatting|code ?style|lint\w*"
+        r"(?:typos?|spelling|whitespaces?|indentation|white space|formatting|code ?style"
+        r"|lint(?:ing|er)?(?!:| (?:to|rules?|checks?)\b)"
         r"|pep ?-?8|flake8|checkstyle|black|isort|ruff|prettier|eslint|pylint|mypy)\b",
+        r"(?:[\w-]+ ){0,3}?(?:remov|eras|strip|amend|delet|trim|more)\w* (?:\w+ ){0,2}white ?spaces?\b",
+        r"(?:updat|creat|delet|add)\w* [\w/-]+\.[a-z]{1,5}$|fix\w* (?:\w+ )?(?:travis|ci|appveyor|codecov)\b",
         r"re-?format\w*\b|(?:apply|run) (?:the )?(?:black|prettier|ruff|isort|autopep8|pyupgrade"
         r"|code ?style|formatting|spotless|scalafmt|rustfmt|gofmt|ktlint)\b",
         r"(?:remove|clean ?up|organi[sz]e|sort|fix|optimi[sz]e)s? (?:unused |the )?imports?\b",
@@ -135,16 +146,41 @@ def requirement_of(message: str) -> str | None:
     lines = [line.rstrip() for line in message.replace("\r\n", "\n").strip().split("\n")]
     if lines and _MERGE.match(lines[0]):
         lines = _after_merge(lines)
-    if not lines or _NOT_ASKED.match(lines[0].strip()) or "This reverts commit" in message:
+    if not lines or _asks_for_nothing(lines[0].strip()) or "This reverts commit" in message:
         return None
     subject = _clean_line(_PREFIXES.sub("", lines[0].strip()))
-    if not subject or _NOT_ASKED.match(subject):
+    if not subject or _asks_for_nothing(subject):
         return None
-    body = " ".join(" ".join(_clean_line(line) for line in lines[1:] if not _TRAILER.match(line.strip())).split())
+    body = _clean_body(subject, lines[1:])
     text = f"{subject}\n{body}" if body else subject
     if len(text) > LONGEST_REQUIREMENT:
         text = text[:LONGEST_REQUIREMENT].rsplit(" ", 1)[0]
-    return text if _says_enough(text) else None
+    # A kind in front counts as a word: "Fix: round up again" is told in three more.
+    kind = 1 if re.match(rf"\[?(?:{_KINDS})[:(!\]]", lines[0].strip(), re.IGNORECASE) else 0
+    return text if _says_enough(text, FEWEST_WORDS - kind) else None
+
+
+def _asks_for_nothing(subject: str) -> bool:
+    """
+    Whether a subject asks for nothing, by itself or behind the name of a part: ``printing: fix typo``.
+    """
+    return _NOT_ASKED.match(subject) is not None or _NOT_ASKED.match(_PART.sub("", subject)) is not None
+
+
+def _clean_body(subject: str, lines: list[str]) -> str:
+    """
+    Flatten the body. A squashed branch lists its commits there: what says the subject again, says a line again, or asks
+    for nothing ("Updated tests", "Fix lint") is left out.
+    """
+    kept: dict[str, str] = {}
+    for line in lines:
+        if _TRAILER.match(line.strip()):
+            continue
+        clean = _clean_line(line)
+        if clean and not _NOT_ASKED.match(clean):
+            kept.setdefault(clean.casefold().rstrip("."), clean)
+    kept.pop(subject.casefold().rstrip("."), None)
+    return " ".join(kept.values())
 
 
 def _after_merge(lines: list[str]) -> list[str]:
@@ -153,13 +189,16 @@ def _after_merge(lines: list[str]) -> list[str]:
 
 
 def _clean_line(line: str) -> str:
+    whole = line
     line = re.sub(r"https?://\S+|\b[0-9a-f]{40}\b", " ", line)
     line = _TICKETS_ANYWHERE.sub(" ", line)
+    if line != whole:
+        line = _LEFT_HANGING.sub("", line)
     line = re.sub(r"^\s*[*-]\s+", "", line)
     line = re.sub(r"(?<!\S)(?:\(\s*\)|\[\s*\])", " ", line)
-    return " ".join(line.split()).strip(" -:;,–—")
+    return " ".join(line.split()).strip(" -:;,–—").removeprefix("**")
 
 
-def _says_enough(text: str) -> bool:
+def _says_enough(text: str, fewest: int) -> bool:
     words = re.findall(r"[^\W\d_]{2,}", text)
-    return len(words) >= FEWEST_WORDS or len(_WIDE.findall(text)) >= 6
+    return len(words) >= fewest or len(_WIDE.findall(text)) >= 6

@@ -26,6 +26,24 @@ _NOTE = re.compile(
     re.IGNORECASE,
 )
 _TODO = re.compile(r"\b(?:TODO|FIXME|XXX)\b")
+_EMPTY_WORDS = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "this",
+        "is",
+        "for",
+        "of",
+        "class",
+        "interface",
+        "enum",
+        "struct",
+        "type",
+        "object",
+        "constructor",
+    ]
+)
 _WHAT = {"css": "Style sheets for", "html": "Templates for", "shell": "Scripts:", "sql": "SQL for"}
 
 
@@ -148,11 +166,28 @@ def _symbol_docs(main_symbols: Sequence[str], files: Sequence[_File]) -> list[st
             if symbol.doc:
                 docs.setdefault(symbol.qualified, symbol.doc)
     told = (
-        f"{short}: {_sentence(said)}"
+        _told_of(short, said)
         for name, short in zip(main_symbols, short_names(main_symbols), strict=False)
         if (said := lead(docs.get(name, ""), 1))
     )
-    return _distinct(islice(told, 2))
+    return _distinct(islice(filter(None, told), 2))
+
+
+def _told_of(name: str, said: str) -> str:
+    """
+    Put a name before what is said of it, unless that begins with it; nothing where it says no more than the name.
+
+    >>> _told_of("Rate", "A rate of VAT"), _told_of("Rate", "Rate is a rate of VAT."), _told_of("Rate", "Class Rate.")
+    ('Rate: A rate of VAT.', 'Rate is a rate of VAT.', '')
+    """
+    words = set(re.findall(r"\w+", said.casefold())) - _EMPTY_WORDS
+    if not words or words <= {
+        name.casefold(),
+        *re.findall(r"\w+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold()),
+    }:
+        return ""
+    last = name.rpartition(".")[2]
+    return _sentence(said if said.startswith((f"{name} ", f"{last} ")) else f"{name}: {said}")
 
 
 def _names(verb: str, names: Sequence[str]) -> str:

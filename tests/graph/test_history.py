@@ -57,6 +57,54 @@ def test_a_commit_becomes_a_requirement_with_its_modules_most_touched_first(shop
     )
 
 
+def test_what_was_asked_of_a_file_deleted_since_counts_for_its_folder(shop: GitRepository) -> None:
+    shop.commit("Round half cents of a cart up", {"shop/tax/cents.py": touch("cents", lines=41)})
+    shop.git("rm", "-q", "shop/tax/cents.py")
+    shop.commit("Leave half cents to the bank again")
+
+    asked, taken_back = history_of(shop)[-2:]
+
+    assert (asked.modules, asked.files) == (("tax",), ())
+    assert taken_back.modules == ("tax",)
+
+
+def test_the_same_thing_in_another_language_counts_for_its_file(tmp_path: Path) -> None:
+    repository = GitRepository.create(tmp_path / "kotlin")
+    java = "class %s {\n" + "    int a = 1;\n" * 60 + "}\n"
+    repository.commit(
+        "Open the shop for everyone in town",
+        {f"{place}/{name}.java": java % name for place in ("tax", "cart") for name in ("A", "B", "C", "D")},
+    )
+    repository.commit("Round half cents of a cart up", {"tax/A.java": java % "A" + "// up\n"})
+    repository.git("rm", "-q", "tax/A.java")
+    repository.commit("Say it all in Kotlin from now on", {"tax/A.kt": "class A(val only: Int)\n" * 30})
+
+    assert [row.modules for row in history_of(repository) if row.text.startswith("Round")] == [("tax",)]
+
+
+def test_a_commit_that_only_moves_files_asks_for_nothing(shop: GitRepository) -> None:
+    shop.git("mv", "shop/tax/vat.py", "shop/cart/vat.py")
+    commit = shop.commit("Tax of a cart belongs to the cart")
+
+    assert commit not in {row.id for row in history_of(shop)}
+
+
+def test_a_merged_branch_is_told_by_its_title(shop: GitRepository) -> None:
+    shop.git("switch", "-q", "-c", "side")
+    shop.commit("Count the half cents first", {"shop/tax/vat.py": touch("vat", lines=42)})
+    shop.commit("Then give them to the bank", {"shop/cart/items.py": touch("items", lines=42)})
+    shop.git("switch", "-q", "main")
+    names = ("-c", "user.name=Ada Lovelace", "-c", "user.email=ada@example.org")
+    message = "Merge pull request #7 from x/side\n\nRound every cart up"
+    shop.git(*names, "merge", "-q", "--no-ff", "-m", message, "side")
+    shop.commits.append(shop.git("rev-parse", "HEAD").strip())
+
+    rows = {row.text: set(row.modules) for row in history_of(shop)}
+
+    assert rows["Round every cart up"] == {"cart", "tax"}
+    assert rows["Count the half cents first"] == {"tax"}
+
+
 def test_renames_are_followed_to_the_module_a_file_is_in_now(shop: GitRepository) -> None:
     old = shop.commit("Let vouchers lower the price", {"shop/cart/voucher.py": touch("voucher", lines=60)})
     shop.git("mv", "shop/cart/voucher.py", "shop/cart/coupon.py")
@@ -189,6 +237,12 @@ def test_cards_learn_recent_requirements(shop: GitRepository) -> None:
         ("修复地图上路线规划的错误", "修复地图上路线规划的错误"),
         ("Version 2 of the API must accept lists", "Version 2 of the API must accept lists"),
         ("Update version check of the plugin loader", "Update version check of the plugin loader"),
+        ("Make carts round up as per #12", "Make carts round up"),
+        ("lint: warn of carts without owner", "lint: warn of carts without owner"),
+        (
+            "Round every cart up\n\nRound every cart up\nUpdated tests\nHalf cents stay half cents\nfix lint",
+            "Round every cart up\nHalf cents stay half cents",
+        ),
     ],
 )
 def test_messages_are_cleaned_to_what_a_person_would_ask(message: str, text: str) -> None:
