@@ -220,7 +220,7 @@ def rankers_of(
 
 def untuned(measured: Measured) -> list[Floats]:
     """
-    What the shipped network makes of the features. Without past requirements: what a repository gets in its first minute.
+    What the shipped network makes of the features; without past requirements, what a repository gets at first.
     """
     return [features[:, FEATURES.index("reranked")] for features in measured.features]
 
