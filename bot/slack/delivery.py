@@ -69,6 +69,7 @@ class Delivery:
     on in the meantime. One question is never served by two helpers at once.
 
     Args:
+        client_for: The client that speaks in one workspace, by its team id.
         waiting: How many questions are queued before this one; None when that is unknown.
         poll: Seconds between two looks into the database when nobody calls `wake`.
     """
@@ -77,13 +78,13 @@ class Delivery:
         self,
         *,
         sessions: Sessions,
-        client: WebClient,
+        client_for: Callable[[str], WebClient],
         waiting: Callable[[str], int | None] = lambda _: None,
         poll: float = 0.5,
         helpers: int = 4,
     ) -> None:
         self._sessions = sessions
-        self._client = client
+        self._client_for = client_for
         self._waiting = waiting
         self._poll = poll
         self._began_at = datetime.now(UTC)
@@ -97,7 +98,7 @@ class Delivery:
         self._failures: dict[str, int] = {}
         self._tidy: set[str] = set()
         self._posted: set[str] = set()
-        self._paused: dict[tuple[str, str], float] = {}
+        self._paused: dict[tuple[str, str, str], float] = {}
 
     def start(self) -> None:
         self._thread.start()
@@ -195,7 +196,8 @@ class Delivery:
         before it could write down the message's `ts`. In both cases the thread is searched
         before anything is posted.
         """
-        self._react(self._client.reactions_add, errand, quiet=True)
+        client = self._client_for(errand.team)
+        self._react(client.reactions_add, errand, quiet=True)
         ts = self._find(errand) if self._may_stand_there(errand) else None
         if ts is None:
             waiting = self._waiting(errand.question_id) if errand.view is None else None
@@ -210,9 +212,10 @@ class Delivery:
 
     def _post(self, errand: Errand, message: Message) -> str:
         self._posted.add(errand.question_id)
+        client = self._client_for(errand.team)
         response = self._call(
-            self._client.chat_postMessage,
-            errand.channel,
+            client.chat_postMessage,
+            errand,
             # One post a second is Slack's limit for each channel by itself.
             scope=errand.channel,
             thread_ts=errand.thread_ts,
@@ -225,12 +228,12 @@ class Delivery:
         return str(response["ts"])
 
     def _find(self, errand: Errand) -> str | None:
-        cursor = ""
+        client, cursor = self._client_for(errand.team), ""
         for _ in range(_PAGES):
             try:
                 page = self._call(
-                    self._client.conversations_replies,
-                    errand.channel,
+                    client.conversations_replies,
+                    errand,
                     ts=errand.thread_ts,
                     oldest=errand.message_ts,
                     include_all_metadata=True,
@@ -252,13 +255,13 @@ class Delivery:
         return None
 
     def _show(self, errand: Errand, view: AnswerView) -> None:
-        full = draw_answer(view)
+        client, full = self._client_for(errand.team), draw_answer(view)
         smaller = (draw_answer(view, short=True), Message(full.text, ()))
         for message in (full, *smaller):
             try:
                 self._call(
-                    self._client.chat_update,
-                    errand.channel,
+                    client.chat_update,
+                    errand,
                     ts=errand.placeholder_ts,
                     text=message.text,
                     blocks=list(message.blocks),
@@ -270,28 +273,29 @@ class Delivery:
                 log.error("question %s: Slack refused the message (%s)", errand.question_id, error_code(error))
 
     def _take_eyes_away(self, errand: Errand) -> None:
-        self._react(self._client.reactions_remove, errand, quiet=False)
+        client = self._client_for(errand.team)
+        self._react(client.reactions_remove, errand, quiet=False)
         with self._lock:
             self._tidy.discard(errand.question_id)
 
     def _react(self, method: Callable[..., Any], errand: Errand, *, quiet: bool) -> None:
         """👀 is a courtesy: what keeps us from it (there already, not allowed, gone) is not worth a stop."""
         try:
-            self._call(method, errand.channel, name=EYES, timestamp=errand.message_ts)
+            self._call(method, errand, name=EYES, timestamp=errand.message_ts)
         except SlackApiError as error:
             log.debug("question %s: no reaction (%s)", errand.question_id, error_code(error))
         except _Later:
             if not quiet:
                 raise
 
-    def _call(self, method: Callable[..., Any], channel: str, *, scope: str = "", **arguments: Any) -> Any:
+    def _call(self, method: Callable[..., Any], errand: Errand, *, scope: str = "", **arguments: Any) -> Any:
         """One call, unless Slack asked us to leave this method alone for a while."""
-        key = (getattr(method, "__name__", ""), scope)
+        key = (errand.team, getattr(method, "__name__", ""), scope)
         wait = self._paused.get(key, 0.0) - time.monotonic()
         if wait > 0:
             raise _Later(wait)
         try:
-            return method(channel=channel, **arguments)
+            return method(channel=errand.channel, **arguments)
         except SlackApiError as error:
             seconds = retry_after(error)
             if seconds is None:

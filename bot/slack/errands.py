@@ -28,6 +28,7 @@ class Errand:
     """
 
     question_id: str
+    team: str
     channel: str
     thread_ts: str
     message_ts: str
@@ -64,6 +65,7 @@ def read_errand(session: Session, question_id: str) -> Errand:
     message_ts = asked.message_ts or ""
     return Errand(
         question_id=asked.id,
+        team=asked.team or "",
         channel=asked.channel or "",
         thread_ts=asked.thread_ts or message_ts,
         message_ts=message_ts,

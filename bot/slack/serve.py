@@ -74,9 +74,10 @@ def serve_slack(
         http_port = DEFAULT_HTTP_PORT
     _check(settings, over_http=http_port is not None)
     with _only_one(settings.home), _ended_by_signals(stop), contextlib.ExitStack() as running:
+        client = make_client(settings)
         delivery = Delivery(
             sessions=sessions,
-            client=make_client(settings),
+            client_for=lambda _team: client,
             waiting=lambda question_id: _waiting(connection, question_id),
         )
         app = _once_reachable(stop, lambda: build_app(settings, sessions, connection, on_question=delivery.wake))

@@ -96,7 +96,7 @@ def test_its_scopes_are_what_our_events_and_calls_need_and_no_more(manifest: dic
 
 
 def test_every_subscribed_event_has_a_listener_of_its_own(manifest: dict[str, Any]) -> None:
-    code = (ROOT / "bot/slack/app.py").read_text(encoding="utf-8")
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "bot/slack").glob("*.py"))
     listeners = set(re.findall(r'app\.event\("(\w+)"', code))
 
     assert {name.partition(".")[0] for name in manifest["settings"]["event_subscriptions"]["bot_events"]} == listeners

@@ -45,7 +45,8 @@ def ask(slack: FakeSlack, shop: Sessions) -> Ask:
 
 @contextlib.contextmanager
 def delivering(settings: Settings, sessions: Sessions) -> Iterator[Delivery]:
-    delivery = Delivery(sessions=sessions, client=make_client(settings), poll=0.05)
+    client = make_client(settings)
+    delivery = Delivery(sessions=sessions, client_for=lambda _team: client, poll=0.05)
     delivery.start()
     try:
         yield delivery
