@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final, Literal, cast
+from typing import Final, Literal
 
 Language = Literal["en", "zh"]
 
@@ -45,7 +45,7 @@ def language_of(text: str, preferred: str | None = None) -> Language:
     'zh'
     """
     if preferred in LANGUAGES:
-        return cast(Language, preferred)
+        return preferred
     if _OTHER_EAST_ASIAN.search(text):
         return ENGLISH
     return "zh" if len(_HAN.findall(text)) >= _LEAST_HAN else ENGLISH
