@@ -302,28 +302,6 @@ class Reindexing(Table):
     attempts: Mapped[int] = mapped_column(default=0)
 
 
-class Notice(Table):
-    """
-    A message in Slack that follows a training or a re-indexing to its end.
-
-    `ts` is empty until it was posted; `shown` is the text that stands there, so that a process
-    that was restarted goes on with the same message; `finished_at`: nothing more will change.
-    """
-
-    __tablename__ = "notices"
-
-    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
-    kind: Mapped[str] = mapped_column(String(20))
-    subject_id: Mapped[str] = mapped_column(String(32))
-    team: Mapped[str] = mapped_column(String(64))
-    channel: Mapped[str] = mapped_column(String(64))
-    ts: Mapped[str | None] = mapped_column(String(64))
-    language: Mapped[str] = mapped_column(String(20))
-    shown: Mapped[str] = mapped_column(default="")
-    created_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None] = mapped_column(index=True)
-
-
 class Installation(Table):
     """
     A Slack workspace that installed the app by OAuth. The token is encrypted, see `worker.sealing`.

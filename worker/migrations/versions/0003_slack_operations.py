@@ -1,8 +1,7 @@
 """
 What Slack's admins and channels decide, and the workspaces that installed the app.
 
-Why `notices` are rows: a message that follows a training for an hour has to be the same
-message after the bot was restarted. Why `reindexings` are not trainings: the schedule
+Why `reindexings` are not trainings: the schedule
 and the dashboard count trainings, and looking at a commit is none.
 
 Revision ID: 0003
@@ -25,7 +24,7 @@ _OPEN = sa.text("state IN ('queued', 'running')")
 
 def upgrade() -> None:
     """
-    Make the six tables.
+    Make the five tables.
     """
     op.create_table(
         "channel_settings",
@@ -84,21 +83,6 @@ def upgrade() -> None:
         postgresql_where=_OPEN,
     )
     op.create_table(
-        "notices",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("kind", sa.String(length=20), nullable=False),
-        sa.Column("subject_id", sa.String(length=32), nullable=False),
-        sa.Column("team", sa.String(length=64), nullable=False),
-        sa.Column("channel", sa.String(length=64), nullable=False),
-        sa.Column("ts", sa.String(length=64)),
-        sa.Column("language", sa.String(length=20), nullable=False),
-        sa.Column("shown", sa.Text(), nullable=False),
-        sa.Column("created_at", Moment(), nullable=False),
-        sa.Column("finished_at", Moment()),
-        sa.PrimaryKeyConstraint("id", name="pk_notices"),
-    )
-    op.create_index("ix_notices_finished_at", "notices", ["finished_at"])
-    op.create_table(
         "installations",
         sa.Column("team", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
@@ -122,5 +106,5 @@ def downgrade() -> None:
     """
     Remove them; the workspaces have to install the app again.
     """
-    for name in ("install_states", "installations", "notices", "reindexings", "person_settings", "channel_settings"):
+    for name in ("install_states", "installations", "reindexings", "person_settings", "channel_settings"):
         op.drop_table(name)
