@@ -47,6 +47,7 @@ class Call:
     method: str
     arguments: dict[str, Any]
     at: float
+    token: str = ""
 
 
 @dataclass
@@ -80,6 +81,11 @@ class FakeSlack:
         self.whispers: list[dict[str, Any]] = []
         self.homes: dict[str, dict[str, Any]] = {}
         self.archived: set[str] = set()
+        self.workspaces = {self.bot_token: self.team}
+        self.codes: dict[str, tuple[str, str]] = {}
+        self.groups: dict[str, list[str]] = {}
+        self.scopes = ""
+        self.responses: list[dict[str, Any]] = []
         self.deaf = False
         self._failures: list[tuple[str, Failure]] = []
         self._lock = threading.RLock()
@@ -184,7 +190,7 @@ class FakeSlack:
         failure = self._failure_of(method, arguments)
         time.sleep(failure.seconds)
         with self._lock:
-            self.calls.append(Call(method, arguments, time.monotonic()))
+            self.calls.append(Call(method, arguments, time.monotonic(), token))
             if failure.retry_after is not None:
                 headers = {"Retry-After": str(failure.retry_after)}
                 return 429, headers, {"ok": False, "error": "ratelimited"}
@@ -194,7 +200,7 @@ class FakeSlack:
                 result = {"ok": True, **self._carry_out(method, arguments, token)}
             except SlackError as error:
                 result = {"ok": False, "error": str(error)}
-        return None if failure.drop else (200, {}, result)
+        return None if failure.drop else (200, {"x-oauth-scopes": self.scopes}, result)
 
     def _failure_of(self, method: str, arguments: dict[str, Any]) -> Failure:
         with self._lock:
@@ -206,11 +212,16 @@ class FakeSlack:
         return Failure()
 
     def _carry_out(self, method: str, arguments: dict[str, Any], token: str) -> dict[str, Any]:
-        wanted = self.app_token if method == "apps.connections.open" else self.bot_token
-        if token != wanted:
+        if method == "oauth.v2.access":
+            return self._access(arguments)
+        if token not in ({self.app_token} if method == "apps.connections.open" else self.workspaces):
             raise SlackError("invalid_auth")
+        if method == "auth.revoke":
+            del self.workspaces[token]
+            return {"revoked": True}
+        if method == "auth.test":
+            return self._auth_test(self.workspaces[token])
         known: dict[str, Callable[..., dict[str, Any] | None]] = {
-            "auth.test": self._auth_test,
             "apps.connections.open": self._open_connection,
             "chat.postMessage": self._post,
             "chat.update": self._update,
@@ -219,14 +230,43 @@ class FakeSlack:
             "reactions.add": self._add_reaction,
             "reactions.remove": self._remove_reaction,
             "views.publish": self._publish,
+            "usergroups.users.list": self._group_members,
         }
         if method not in known:
             raise SlackError("unknown_method")
         return known[method](arguments) or {}
 
-    def _auth_test(self, _: dict[str, Any]) -> dict[str, Any]:
+    def allow_installation(self, team: str, *, code: str, token: str) -> None:
+        """
+        Somebody of *team* pressed "Allow": *code* can be exchanged for *token*, once.
+        """
+        self.codes[code] = (team, token)
+
+    def _access(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        team, token = self.codes.pop(arguments.get("code", ""), ("", ""))
+        if not team:
+            raise SlackError("invalid_code")
+        self.workspaces[token] = team
         return {
-            "team_id": self.team,
+            "access_token": token,
+            "token_type": "bot",
+            "scope": self.scopes,
+            "bot_user_id": self.bot_user,
+            "app_id": "A0APP",
+            "team": {"id": team, "name": f"Team <{team}>"},
+            "enterprise": None,
+            "is_enterprise_install": False,
+            "authed_user": {"id": "U0ANA"},
+        }
+
+    def _group_members(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if arguments["usergroup"] not in self.groups:
+            raise SlackError("no_such_subteam")
+        return {"users": self.groups[arguments["usergroup"]]}
+
+    def _auth_test(self, team: str) -> dict[str, Any]:
+        return {
+            "team_id": team,
             "user_id": self.bot_user,
             "bot_id": self.bot_id,
             "url": "https://t.example/",

@@ -9,12 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from worker.rows import insert_new
 from worker.sealing import Seal
 from worker.tables import Installation, InstallState
+
+MOST_STATES = 1_000
+
+
+class TooManyInstallationsError(Exception):
+    """More installations were begun than anybody can finish; it passes within minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +107,13 @@ def issue_install_state(session: Session, *, now: datetime, seconds: int) -> str
     A state for one installation: it comes back from Slack and is accepted once, within *seconds*.
 
     Only its hash is stored. What expired is swept out on the way.
+
+    Raises:
+        TooManyInstallationsError: anyone can open the page, and this keeps them from filling the disk.
     """
     session.execute(delete(InstallState).where(InstallState.expires_at <= now))
+    if (session.scalar(select(func.count()).select_from(InstallState)) or 0) >= MOST_STATES:
+        raise TooManyInstallationsError(f"{MOST_STATES} installations are under way: somebody plays with the page")
     state = secrets.token_urlsafe(32)
     session.add(InstallState(state_hash=_hash(state), expires_at=now + timedelta(seconds=seconds)))
     session.flush()

@@ -9,12 +9,14 @@ from collections.abc import Callable
 
 from redis import Redis
 from slack_bolt import App
+from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltError
-from slack_sdk import WebClient
 
 from bot.slack import home, installation, questions, votes
-from bot.slack.client import SlackSetupError, library_logger, make_client
+from bot.slack.client import SlackSetupError, library_logger
 from bot.slack.context import SlackContext, acknowledge, nothing_more
+from bot.slack.roles import Roles
+from bot.slack.workspaces import InstalledWorkspaces, OneWorkspace, open_workspaces
 from worker.database import Sessions
 from worker.settings import Settings
 
@@ -27,27 +29,23 @@ def build_app(
     sessions: Sessions,
     connection: Redis,
     *,
-    client: WebClient | None = None,
+    workspaces: OneWorkspace | InstalledWorkspaces | None = None,
     on_question: Callable[[], None] = lambda: None,
 ) -> App:
     """
-    The Bolt app with all listeners, its token checked with Slack.
+    The Bolt app with all listeners; the token of a single workspace is checked with Slack.
 
     Args:
+        workspaces: Whose token speaks where; by default what the settings say.
         on_question: Called after a question was stored and acknowledged: there is something to deliver.
 
     Raises:
         SlackSetupError: Slack refuses the token, or the environment switches Bolt to another mode.
         OSError: Slack could not be reached.
     """
-    client = client or make_client(settings)
+    workspaces = workspaces or open_workspaces(settings, sessions)
     try:
-        app = App(
-            name="signpost",
-            client=client,
-            signing_secret=settings.slack_signing_secret or "",
-            logger=library_logger(),
-        )
+        app = _bolt(settings, workspaces)
     except BoltError as error:
         raise SlackSetupError(
             "Slack refuses SIGNPOST_SLACK_BOT_TOKEN: copy the bot token (xoxb-…) of the installed app again"
@@ -56,8 +54,26 @@ def build_app(
         raise SlackSetupError(
             "SLACK_CLIENT_ID and SLACK_CLIENT_SECRET are set, which makes Bolt drop the bot token: unset both"
         )
-    register(app, SlackContext(settings, sessions, connection, lambda _team: client, on_question))
+    roles = Roles(settings, workspaces.client_for)
+    register(app, SlackContext(settings, sessions, connection, workspaces, roles, on_question))
     return app
+
+
+def _bolt(settings: Settings, workspaces: OneWorkspace | InstalledWorkspaces) -> App:
+    known = {
+        "name": "signpost",
+        "client": workspaces.client,
+        "signing_secret": settings.slack_signing_secret or "",
+        "logger": library_logger(),
+    }
+    if isinstance(workspaces, OneWorkspace):
+        return App(**known)
+
+    # A function, because Bolt reads the names of its arguments.
+    def authorize(team_id: str | None) -> AuthorizeResult | None:
+        return workspaces.authorize(team_id)
+
+    return App(**known, authorize=authorize)
 
 
 def register(app: App, context: SlackContext) -> None:

@@ -14,8 +14,10 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from bot.slack.blocks import Message
-from bot.slack.client import UNCLEAR, error_code
+from bot.slack.client import UNCLEAR, NotInstalledError, error_code
+from bot.slack.roles import Roles
 from bot.slack.text import escape
+from bot.slack.workspaces import Workspaces
 from worker.database import Sessions
 from worker.settings import Settings
 
@@ -30,23 +32,31 @@ class SlackContext:
     The connections of the Slack process, handed to every module that registers listeners.
 
     Args:
-        client_for: The client that speaks in one workspace, by its team id.
         on_question: Called after something was stored that has to be shown.
     """
 
     settings: Settings
     sessions: Sessions
     connection: Redis
-    client_for: Callable[[str], WebClient]
+    workspaces: Workspaces
+    roles: Roles
     on_question: Callable[[], None]
+
+    def client_for(self, team: str) -> WebClient:
+        """
+        The client that speaks in one workspace.
+
+        Raises:
+            NotInstalledError: that workspace has not installed the app.
+        """
+        return self.workspaces.client_for(team)
 
     def whisper(self, team: str, channel: str, person: str, message: Message, *, thread_ts: str | None) -> None:
         """
         Show *message* to *person* alone: a channel is not the place for help texts and thanks.
         """
-        client = self.client_for(team)
         courtesy(
-            lambda: client.chat_postEphemeral(
+            lambda: self.client_for(team).chat_postEphemeral(
                 channel=channel,
                 user=person,
                 text=message.text,
@@ -68,7 +78,7 @@ def courtesy(call: Callable[[], Any]) -> bool:
         return True
     except SlackApiError as error:
         log.warning("something that is only a courtesy could not be shown (%s)", error_code(error))
-    except UNCLEAR as error:
+    except (*UNCLEAR, NotInstalledError) as error:
         log.warning("something that is only a courtesy could not be shown (%s)", type(error).__name__)
     return False
 

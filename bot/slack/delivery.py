@@ -26,7 +26,7 @@ from bot.slack.blocks import (
     question_metadata,
     speaks_of,
 )
-from bot.slack.client import UNCLEAR, error_code, needed_scope, retry_after
+from bot.slack.client import UNCLEAR, NotInstalledError, error_code, needed_scope, retry_after
 from bot.slack.errands import Errand, read_errand, unfinished
 from worker import store
 from worker.database import Sessions
@@ -160,6 +160,8 @@ class Delivery:
             self._put_off(question_id, later.seconds)
         except SlackApiError as error:
             self._refused(errand, question_id, error)
+        except NotInstalledError as error:
+            self._give_up(errand, question_id, str(error))
         except UNCLEAR as error:
             log.warning("question %s: Slack could not be reached (%s)", question_id, type(error).__name__)
             self._failed(errand, question_id)

@@ -89,7 +89,7 @@ def install_pages(flow: OAuthFlow) -> dict[str, Callable[[BoltRequest], BoltResp
     return {INSTALL_PATH: flow.handle_installation, REDIRECT_PATH: flow.handle_callback}
 
 
-class _Store(InstallationStore):  # type: ignore[misc]
+class _Store(InstallationStore):
     """Where the flow puts what it got; nothing else of the library's store is used."""
 
     def __init__(self, settings: Settings, workspaces: InstalledWorkspaces) -> None:
@@ -124,7 +124,7 @@ class _Store(InstallationStore):  # type: ignore[misc]
             log.warning("the token of an installation that was refused could not be revoked; it is not stored")
 
 
-class _States(OAuthStateStore):  # type: ignore[misc]
+class _States(OAuthStateStore):
     def __init__(self, workspaces: InstalledWorkspaces) -> None:
         self._workspaces = workspaces
 

@@ -18,10 +18,12 @@ from redis.exceptions import RedisError
 from slack_bolt import App
 
 from bot.slack.app import build_app
-from bot.slack.client import UNCLEAR, SlackSetupError, make_client
+from bot.slack.client import UNCLEAR, SlackSetupError
 from bot.slack.delivery import Delivery
+from bot.slack.oauth import build_flow, install_pages
 from bot.slack.socket_mode import SocketLink
-from bot.slack.web import WebServer, build_web
+from bot.slack.web import Pages, WebServer, build_web
+from bot.slack.workspaces import InstalledWorkspaces, open_workspaces
 from worker.database import Sessions
 from worker.queues import queue_position
 from worker.settings import Settings
@@ -63,7 +65,8 @@ def serve_slack(
     Args:
         http_port: Take events over HTTP at this port; left out, `settings.slack_mode` decides.
         http_host: The address to listen on. A proxy with a certificate belongs in front of it.
-        health_port: In Socket Mode, serve `/healthz` at this port; over HTTP it is served anyway.
+        health_port: In Socket Mode, serve `/healthz` at this port; over HTTP it is served anyway. With several
+            workspaces there is always a port, because they install the app through the browser.
         on_ready: Called once events can arrive, with the port of the HTTP server if there is one.
 
     Raises:
@@ -74,20 +77,27 @@ def serve_slack(
         http_port = DEFAULT_HTTP_PORT
     _check(settings, over_http=http_port is not None)
     with _only_one(settings.home), _ended_by_signals(stop), contextlib.ExitStack() as running:
-        client = make_client(settings)
+        workspaces = open_workspaces(settings, sessions)
         delivery = Delivery(
             sessions=sessions,
-            client_for=lambda _team: client,
+            client_for=workspaces.client_for,
             waiting=lambda question_id: _waiting(connection, question_id),
         )
-        app = _once_reachable(stop, lambda: build_app(settings, sessions, connection, on_question=delivery.wake))
+        app = _once_reachable(
+            stop,
+            lambda: build_app(settings, sessions, connection, workspaces=workspaces, on_question=delivery.wake),
+        )
         if app is None:
             return
         running.callback(app.listener_runner.listener_executor.shutdown)
         parts: dict[str, _Part] = {"delivery": delivery}
         if http_port is None:
             parts["events"] = SocketLink(app, app_token=settings.slack_app_token or "")
-        server = _web_server(settings, app, parts, host=http_host, port=http_port, health_port=health_port)
+        pages = None
+        if isinstance(workspaces, InstalledWorkspaces):
+            pages = install_pages(build_flow(settings, workspaces))
+            health_port = DEFAULT_HTTP_PORT if health_port is None else health_port
+        server = _web_server(settings, app, parts, pages, host=http_host, port=http_port, health_port=health_port)
         for part in (*parts.values(), *([server] if server else [])):
             running.callback(part.stop)
             if not _once_reachable(stop, lambda part=part: part.start() or True):  # type: ignore[misc]
@@ -110,6 +120,7 @@ def _web_server(
     settings: Settings,
     app: App,
     parts: Mapping[str, _Part],
+    pages: Pages | None,
     *,
     host: str,
     port: int | None,
@@ -119,10 +130,10 @@ def _web_server(
         return {name: part.is_running() for name, part in parts.items()}
 
     if port is not None:
-        web = build_web(health, app=app, signing_secret=settings.slack_signing_secret or "")
+        web = build_web(health, app=app, signing_secret=settings.slack_signing_secret or "", pages=pages)
         return WebServer(web, host=host, port=port)
     if health_port is not None:
-        return WebServer(build_web(health), host=host, port=health_port)
+        return WebServer(build_web(health, pages=pages), host=host, port=health_port)
     return None
 
 

@@ -118,7 +118,7 @@ def test_slack_tokens_are_looked_at_but_not_shown(settings):
 def test_a_bot_can_add_its_own_probe(settings):
     probe = Check("slack token", "ok", f"asked at {datetime.now(UTC):%H:%M}")
 
-    assert checks(settings, more=(lambda _: probe,))[-1] is probe
+    assert checks(settings, more=(lambda _: [probe],))[-1] is probe
 
 
 def test_looking_at_everything_loads_no_torch(settings):

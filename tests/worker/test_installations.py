@@ -11,6 +11,8 @@ from sqlalchemy import text
 from tests.factories import NOON, make_repository
 from worker.channels import ChannelRules, change_channel, channel_rules, choose_repository, person_repository
 from worker.installations import (
+    MOST_STATES,
+    TooManyInstallationsError,
     Workspace,
     consume_install_state,
     installation,
@@ -83,6 +85,16 @@ def test_a_state_is_accepted_once_and_only_in_time(sessions) -> None:
         assert not consume_install_state(session, state, NOON)
         assert not consume_install_state(session, late, NOON + timedelta(seconds=600))
         assert not consume_install_state(session, "guessed", NOON)
+
+
+def test_states_do_not_fill_the_disk_and_make_room_when_they_expire(sqlite_sessions) -> None:
+    with sqlite_sessions.begin() as session:
+        for _ in range(MOST_STATES):
+            issue_install_state(session, now=NOON, seconds=600)
+        with pytest.raises(TooManyInstallationsError):
+            issue_install_state(session, now=NOON, seconds=600)
+
+        assert issue_install_state(session, now=NOON + timedelta(seconds=600), seconds=600)
 
 
 def test_a_channel_has_defaults_until_somebody_changes_one_thing(sessions) -> None:

@@ -35,6 +35,13 @@ class Handler(BaseHTTPRequestHandler):
         for name in ("blocks", "metadata", "view"):
             if isinstance(arguments.get(name), str):
                 arguments[name] = json.loads(arguments[name])
+        if self.path.startswith("/response/"):
+            self.slack.responses.append(arguments)
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+            return
         token = arguments.pop("token", "") or (self.headers["Authorization"] or "").removeprefix("Bearer ")
         reply = self.slack.answer(self.path.removeprefix("/api/"), arguments, token)
         self.close_connection = True
