@@ -56,7 +56,7 @@ def answer(question_id: str) -> None:
     try:
         _answer(context, question_id)
     except Exception as problem:
-        message = _for_the_asker(problem, question_id)
+        message = for_the_asker(problem, question_id)
         with context.sessions.begin() as session:
             store.save_error(session, question_id, message=message, now=context.now())
     finally:
@@ -165,7 +165,7 @@ def rank_news(notice_id: str) -> None:
         store.change_notice(session, notice_id, payload=payload)
 
 
-def _for_the_asker(problem: Exception, subject: str) -> str:
+def for_the_asker(problem: Exception, subject: str) -> str:
     """
     The sentence that a person gets to see; what we did not expect goes to the log under a short id.
     """
@@ -201,7 +201,7 @@ def retrain(training_id: str) -> None:
             stopped = store.update_training(session, training_id, now=now(), state="queued")
             stopped.attempts -= 1  # only a breakdown counts against it
     except Exception as problem:
-        message = _for_the_asker(problem, f"training {training_id}")
+        message = for_the_asker(problem, f"training {training_id}")
         with context.sessions.begin() as session:
             store.update_training(session, training_id, now=now(), state="failed", error=message)
     finally:

@@ -79,6 +79,19 @@ def enqueue_training(connection: Redis, training_id: str) -> bool:
     return _enqueue(training_queue(connection), "worker.jobs.retrain", training_id, f"training-{training_id}")
 
 
+def enqueue_reindexing(connection: Redis, reindexing_id: str) -> bool:
+    """
+    Put a re-indexing into the queue of trainings, unless it waits there or a living worker has it.
+
+    It shares that queue because it writes what a training reads: never both at once.
+
+    Returns:
+        Whether it was put there by this call.
+    """
+    queue = training_queue(connection)
+    return _enqueue(queue, "worker.reindexing.reindex", reindexing_id, f"reindexing-{reindexing_id}")
+
+
 def queue_position(connection: Redis, question_id: str) -> int | None:
     """
     How many questions are before this one; None when it does not wait (any more).

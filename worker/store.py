@@ -73,7 +73,7 @@ from worker.releases import (
 )
 from worker.rows import UnknownRowError, insert_new, row
 from worker.signin import create_sign_in, redeem_sign_in
-from worker.tables import Answer, Question, Repository, Training, new_id
+from worker.tables import Answer, Question, Reindexing, Repository, Training, new_id
 from worker.threads import (
     earlier_turns,
     edit_question,
@@ -334,9 +334,9 @@ def extend_claim(session: Session, question_id: str, *, worker: str, now: dateti
 
 def release_claims(session: Session, worker: str) -> None:
     """
-    Give back every question and every training that *worker* holds: it stopped, or it is done.
+    Give back every question, training and re-indexing that *worker* holds: it stopped, or it is done.
     """
-    for table in (Question, Training):
+    for table in (Question, Training, Reindexing):
         mine = update(table).where(table.claimed_by == worker)
         session.execute(mine.values(claimed_by=None, claimed_until=None))
 
@@ -345,9 +345,11 @@ def claiming_workers(session: Session) -> set[str]:
     """
     Names of the workers that hold something, alive or not.
     """
-    questions = session.scalars(select(Question.claimed_by).where(Question.claimed_by.is_not(None)).distinct())
-    trainings = session.scalars(select(Training.claimed_by).where(Training.claimed_by.is_not(None)).distinct())
-    return {name for name in (*questions, *trainings) if name is not None}
+    held = [
+        session.scalars(select(table.claimed_by).where(table.claimed_by.is_not(None)).distinct())
+        for table in (Question, Training, Reindexing)
+    ]
+    return {name for names in held for name in names if name is not None}
 
 
 def stranded_questions(session: Session, now: datetime) -> list[str]:

@@ -306,3 +306,93 @@ class SignIn(Table):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+
+
+class ChannelSetting(Table):
+    """
+    How Signpost behaves in one channel of Slack; a channel without a row has the defaults.
+
+    `listens` to `mentions` or to `everything`; a `language` of None follows the question.
+    """
+
+    __tablename__ = "channel_settings"
+
+    team: Mapped[str] = mapped_column(String(64), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(64), primary_key=True)
+    repository_id: Mapped[str | None] = mapped_column(ForeignKey("repositories.id"))
+    private: Mapped[bool] = mapped_column(default=False)
+    votes_hidden: Mapped[bool] = mapped_column(default=False)
+    listens: Mapped[str] = mapped_column(String(20), default="mentions")
+    language: Mapped[str | None] = mapped_column(String(20))
+    changed_by: Mapped[str] = mapped_column(String(200))
+    changed_at: Mapped[datetime]
+
+
+class PersonSetting(Table):
+    """The repository that one person asks about where no channel decides it."""
+
+    __tablename__ = "person_settings"
+
+    team: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person: Mapped[str] = mapped_column(String(64), primary_key=True)
+    repository_id: Mapped[str | None] = mapped_column(ForeignKey("repositories.id"))
+    changed_at: Mapped[datetime]
+
+
+class Reindexing(Table):
+    """
+    One look at a repository's newest commit; at most one is queued or running per repository.
+
+    The claim works as a training's does. `found` is empty until it is done.
+    """
+
+    __tablename__ = "reindexings"
+    __table_args__ = (
+        Index(
+            "uq_reindexings_open",
+            "repository_id",
+            unique=True,
+            sqlite_where=text("state IN ('queued', 'running')"),
+            postgresql_where=text("state IN ('queued', 'running')"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"), index=True)
+    state: Mapped[str] = mapped_column(String(20), default="queued")
+    requested_by: Mapped[str] = mapped_column(String(200))
+    progress: Mapped[dict[str, Any]]
+    found: Mapped[dict[str, Any]]
+    error: Mapped[str | None]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    claimed_by: Mapped[str | None] = mapped_column(String(200))
+    claimed_until: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+
+
+class Installation(Table):
+    """
+    A Slack workspace that installed the app by OAuth. The token is encrypted, see `worker.sealing`.
+    """
+
+    __tablename__ = "installations"
+
+    team: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    bot_user: Mapped[str] = mapped_column(String(64))
+    bot_id: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[str]
+    sealed_token: Mapped[str]
+    installed_by: Mapped[str] = mapped_column(String(200))
+    installed_at: Mapped[datetime]
+
+
+class InstallState(Table):
+    """One installation under way. Only the hash of its state is kept; using it removes the row."""
+
+    __tablename__ = "install_states"
+
+    state_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    expires_at: Mapped[datetime]
