@@ -59,6 +59,16 @@ def enqueue_answer(connection: Redis, question_id: str) -> bool:
     return _enqueue(answers_queue(connection), "worker.jobs.answer", question_id, f"answer-{question_id}")
 
 
+def enqueue_news(connection: Redis, notice_id: str) -> bool:
+    """
+    Have a question ranked again for news, unless that waits already.
+
+    Returns:
+        Whether it was put there by this call.
+    """
+    return _enqueue(answers_queue(connection), "worker.jobs.rank_news", notice_id, f"news-{notice_id}")
+
+
 def enqueue_training(connection: Redis, training_id: str) -> bool:
     """
     Put a training into the queue, unless it waits there or a living worker has it.
