@@ -15,6 +15,8 @@ import re
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from bot.slack.answer_phrases import ANSWER_PHRASES
+
 Language = Literal["en", "zh"]
 
 ENGLISH: Final = "en"
@@ -76,6 +78,7 @@ def count(key: str, number: int, language: Language = ENGLISH, /, **values: obje
 
 # Each phrase as (English, Chinese).
 PHRASES: Final[Mapping[str, tuple[str, str]]] = {
+    **ANSWER_PHRASES,
     # Settings of a channel.
     "votes_hidden_on": (
         "Vote buttons are hidden in this channel; reactions still count.",
