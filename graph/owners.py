@@ -41,6 +41,8 @@ def contacts(location: Path, path: str, *, commit: str = "HEAD", limit: int = 5)
     if directory is None or commit.startswith("-"):
         return ()
     try:
+        if run_git(directory, ["cat-file", "-e", f"{commit}^{{commit}}"], check=False) is None:
+            commit = "HEAD"  # it was indexed elsewhere, or history was rewritten since
         found = [*_from_code_owners(directory, path, commit), *_from_history(directory, path, commit)]
     except RepositoryError:
         return ()

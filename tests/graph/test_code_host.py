@@ -139,11 +139,13 @@ def test_code_owners_with_an_address_come_first(checkout):
     assert [one.mail for one in contacts(folder, "tolls")][:2] == ["cleo@acme.example", "ben@acme.example"]
 
 
-@pytest.mark.parametrize(
-    ("path", "commit"), [("nothing", "HEAD"), ("tolls", "--output=x"), ("tolls", "f" * 40), (":(top)tolls", "HEAD")]
-)
+@pytest.mark.parametrize(("path", "commit"), [("nothing", "HEAD"), ("tolls", "--output=x"), (":(top)tolls", "HEAD")])
 def test_where_git_knows_nobody_nobody_is_asked(checkout, path, commit):
     assert contacts(checkout[0], path, commit=commit) == ()
+
+
+def test_where_the_indexed_commit_is_gone_the_newest_one_tells(checkout):
+    assert [one.name for one in contacts(checkout[0], "tolls", commit="f" * 40)] == ["Ben", "Ana"]
 
 
 def test_a_plain_folder_has_no_contacts_and_no_remote(tmp_path):
