@@ -95,6 +95,53 @@ def click(
     }
 
 
+def command(
+    name: str, text: str, *, user: str = "U0ANA", channel: str = "C0ROADS", team: str = FakeSlack.team, url: str = ""
+) -> dict[str, str]:
+    """
+    A slash command, as the form that Slack posts.
+    """
+    return {
+        "token": "verification-token",
+        "team_id": team,
+        "team_domain": "roads",
+        "channel_id": channel,
+        "channel_name": "roads",
+        "user_id": user,
+        "user_name": user.lower(),
+        "command": name,
+        "text": text,
+        "api_app_id": "A0APP",
+        "is_enterprise_install": "false",
+        "response_url": url or "http://127.0.0.1:9/response",
+        "trigger_id": "1.2.3",
+    }
+
+
+def home_click(
+    action: dict[str, Any],
+    *,
+    user: str = "U0ANA",
+    team: str = FakeSlack.team,
+    typed: str | None = None,
+    block: str = "ask:1",
+) -> dict[str, Any]:
+    """
+    A click in the Home tab, with what stands in the ask box.
+    """
+    values = {block: {"signpost_home_question": {"type": "plain_text_input", "value": typed}}}
+    return {
+        "type": "block_actions",
+        "user": {"id": user, "username": user.lower(), "team_id": team},
+        "api_app_id": "A0APP",
+        "team": {"id": FakeSlack.team, "domain": "roads"},
+        "container": {"type": "view", "view_id": "V1"},
+        "view": {"id": "V1", "type": "home", "team_id": FakeSlack.team, "state": {"values": values}},
+        "actions": [{"block_id": "b1", "action_ts": str(time.time()), **action}],
+        "trigger_id": "1.2.3",
+    }
+
+
 class Sender:
     """
     Slack's side of HTTP mode: signed requests to one address.
@@ -108,6 +155,9 @@ class Sender:
 
     def send_click(self, payload: dict[str, Any]) -> httpx.Response:
         return self.post(urlencode({"payload": json.dumps(payload)}).encode())
+
+    def send_command(self, name: str, text: str, **known: str) -> httpx.Response:
+        return self.post(urlencode(command(name, text, **known)).encode())
 
     def post(
         self,
