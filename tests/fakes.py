@@ -115,6 +115,10 @@ class FakeSlack:
     def api_url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}/api/"
 
+    @property
+    def response_url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}/response/1"
+
     # What a test does and sees.
 
     def fail(self, method: str, failure: Failure, *, times: int = 1) -> None:

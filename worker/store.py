@@ -137,6 +137,7 @@ __all__ = [
     "question",
     "question_at",
     "question_by_placeholder",
+    "questions_of",
     "questions_to_clear",
     "questions_waiting",
     "questions_without_placeholder",
@@ -307,6 +308,14 @@ def questions_without_placeholder(session: Session, source: str) -> Sequence[Que
     return session.scalars(
         waiting.where(missing, Question.withdrawn_at.is_(None)).order_by(Question.created_at, Question.id)
     ).all()
+
+
+def questions_of(session: Session, *, team: str, person: str, limit: int) -> Sequence[Question]:
+    """
+    What a person of one workspace asked lately, newest first.
+    """
+    asked = select(Question).where(Question.team == team, Question.asker == person, Question.text != "")
+    return session.scalars(asked.order_by(Question.created_at.desc(), Question.id).limit(limit)).all()
 
 
 def claim_question(session: Session, question_id: str, *, worker: str, now: datetime, seconds: float) -> bool:

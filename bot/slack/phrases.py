@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from bot.slack.answer_phrases import ANSWER_PHRASES
+from bot.slack.operation_phrases import OPERATION_PHRASES
 
 Language = Literal["en", "zh"]
 
@@ -60,8 +61,8 @@ def say(key: str, language: Language = ENGLISH, /, **values: object) -> str:
     Raises:
         KeyError: there is no such phrase, or a value that it needs is missing. That is our mistake.
 
-    >>> say("votes_hidden_on", "en")
-    'Vote buttons are hidden in this channel; reactions still count.'
+    >>> say("rollback_done", release="shop-1", repository="shop")
+    'Back to shop-1 for shop.'
     """
     return PHRASES[key][LANGUAGES.index(language)].format_map(values)
 
@@ -70,21 +71,10 @@ def count(key: str, number: int, language: Language = ENGLISH, /, **values: obje
     """
     The phrase `key.one` or `key.many`, filled in with *number*.
 
-    >>> count("modules_new", 1), count("modules_new", 2)
-    ('1 module is new', '2 modules are new')
+    >>> count("modules", 1), count("modules", 2)
+    ('1 module', '2 modules')
     """
     return say(f"{key}.one" if number == 1 else f"{key}.many", language, number=number, **values)
 
 
-# Each phrase as (English, Chinese).
-PHRASES: Final[Mapping[str, tuple[str, str]]] = {
-    **ANSWER_PHRASES,
-    # Settings of a channel.
-    "votes_hidden_on": (
-        "Vote buttons are hidden in this channel; reactions still count.",
-        "本频道不再显示投票按钮；表情回应仍然计入。",
-    ),
-    # What an index found.
-    "modules_new.one": ("{number} module is new", "新增 {number} 个模块"),
-    "modules_new.many": ("{number} modules are new", "新增 {number} 个模块"),
-}
+PHRASES: Final[Mapping[str, tuple[str, str]]] = {**ANSWER_PHRASES, **OPERATION_PHRASES}

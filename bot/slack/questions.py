@@ -214,7 +214,7 @@ class _Questions:
             ack(text=reply.text, blocks=list(reply.blocks))
 
     def take_shortcut(self, body: Json, ack: Callable[..., Any]) -> None:
-        """ "Find the modules for this": the answer goes into the thread of that message."""
+        """ "Find modules for this": the answer goes into the thread of that message."""
         team, person = acting(body)
         message, channel = body.get("message") or {}, str((body.get("channel") or {}).get("id") or "")
         text, ts = message_text(message), str(message.get("ts") or body.get("message_ts") or "")

@@ -179,7 +179,7 @@ def sent(
 
 def shortcut(message: dict[str, Any], *, user: str = "U0BEN", channel: str = "C0ROADS") -> dict[str, Any]:
     """
-    "Find the modules for this" in the menu of a message.
+    "Find modules for this" in the menu of a message.
     """
     return {
         "type": "message_action",
@@ -214,6 +214,30 @@ def command(
         "api_app_id": "A0APP",
         "is_enterprise_install": "false",
         "response_url": url or "http://127.0.0.1:9/response",
+        "trigger_id": "1.2.3",
+    }
+
+
+def home_click(
+    action: dict[str, Any],
+    *,
+    user: str = "U0ANA",
+    team: str = FakeSlack.team,
+    typed: str | None = None,
+    block: str = "ask:1",
+) -> dict[str, Any]:
+    """
+    A click in the Home tab, with what stands in the ask box.
+    """
+    values = {block: {"signpost_home_question": {"type": "plain_text_input", "value": typed}}}
+    return {
+        "type": "block_actions",
+        "user": {"id": user, "username": user.lower(), "team_id": team},
+        "api_app_id": "A0APP",
+        "team": {"id": FakeSlack.team, "domain": "roads"},
+        "container": {"type": "view", "view_id": "V1"},
+        "view": {"id": "V1", "type": "home", "team_id": FakeSlack.team, "state": {"values": values}},
+        "actions": [{"block_id": "b1", "action_ts": str(time.time()), **action}],
         "trigger_id": "1.2.3",
     }
 
