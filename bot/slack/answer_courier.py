@@ -33,7 +33,6 @@ log = logging.getLogger("signpost.slack")
 EYES = "eyes"
 
 _PAGES = 5
-_NEWS_OF_THE_QUEUE = 15.0
 _NO_STATUS_SECONDS = 600.0
 
 
@@ -44,6 +43,7 @@ class AnswerCourier:
     Args:
         waiting: What a question waits for; None when that is unknown.
         began_at: Before this moment another process may have posted.
+        news_seconds: How often a placeholder may hear how the queue moves.
     """
 
     what = "question"
@@ -56,10 +56,12 @@ class AnswerCourier:
         *,
         waiting: Callable[[str], Outlook | None],
         began_at: datetime,
+        news_seconds: float,
     ) -> None:
         self._sessions = sessions
         self._calls = calls
         self._library = library
+        self._news_seconds = news_seconds
         self._waiting = waiting
         self._began_at = began_at
         self._lock = threading.Lock()
@@ -74,8 +76,7 @@ class AnswerCourier:
         waiting = [asked.id for asked in store.questions_waiting(session, SLACK)]
         now = time.monotonic()
         with self._lock:
-            self._told = {one: self._told.get(one, (now, "")) for one in waiting}
-            late = [one for one in waiting if now - self._told[one][0] > _NEWS_OF_THE_QUEUE]
+            late = [one for one in waiting if now - self._told.setdefault(one, (now, ""))[0] > self._news_seconds]
             return [*found, *late, *self._tidy]
 
     def serve(self, item: str) -> None:
@@ -127,6 +128,8 @@ class AnswerCourier:
         if errand.view is None:
             self._tell_news(errand)
             return
+        with self._lock:
+            self._told.pop(errand.question_id, None)
         if errand.shown and not errand.final:
             return
         self._show(errand, errand.view)
@@ -184,8 +187,8 @@ class AnswerCourier:
     def _tell_news(self, errand: Errand) -> None:
         """A question that waits for long hears how the queue moves; what did not change is not said again."""
         with self._lock:
-            told_at, told = self._told.get(errand.question_id, (0.0, ""))
-        if time.monotonic() - told_at <= _NEWS_OF_THE_QUEUE:
+            told_at, told = self._told.get(errand.question_id, (time.monotonic(), ""))
+        if time.monotonic() - told_at <= self._news_seconds:
             return
         message = self._placeholder(errand)
         if message.text != told:

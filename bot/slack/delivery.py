@@ -70,6 +70,7 @@ class Delivery:
         waiting: What a question waits for; None when that is unknown.
         chores: What else is to be looked after every few seconds.
         poll: Seconds between two looks into the database when nobody calls `wake`.
+        news_seconds: Seconds after which those who wait hear how the queue moved.
     """
 
     def __init__(
@@ -81,11 +82,12 @@ class Delivery:
         waiting: Callable[[str], Outlook | None] = lambda _: None,
         chores: Sequence[Callable[[], object]] = (),
         poll: float = 0.5,
+        news_seconds: float = 15.0,
         helpers: int = 4,
     ) -> None:
         calls, began_at = Calls(client_for), datetime.now(UTC)
         self._couriers: tuple[Courier, ...] = (
-            AnswerCourier(sessions, calls, library, waiting=waiting, began_at=began_at),
+            AnswerCourier(sessions, calls, library, waiting=waiting, began_at=began_at, news_seconds=news_seconds),
             NoticeCourier(sessions, calls, library, began_at=began_at),
         )
         self._sessions = sessions

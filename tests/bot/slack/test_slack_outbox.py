@@ -25,6 +25,7 @@ from tests.fakes import Failure, FakeSlack
 from worker import store
 from worker.database import Sessions
 from worker.settings import Settings
+from worker.waiting import Outlook
 
 Ask = Callable[..., str]
 
@@ -79,6 +80,33 @@ def test_what_was_answered_while_nobody_delivered_is_one_message(
 
     assert len(slack.ours()) == 1
     assert "It adds VAT." in json.dumps(slack.ours()[0].blocks)
+
+
+def test_a_placeholder_tells_how_the_queue_moves_and_what_did_not_change_is_not_said_again(
+    slack: FakeSlack, shop: Sessions, slack_settings: Settings, ask: Ask
+) -> None:
+    ahead = [7]
+    client = make_client(slack_settings)
+    delivery = Delivery(
+        sessions=shop,
+        client_for=lambda _team: client,
+        library=Library(slack_settings),
+        waiting=lambda _: Outlook(ahead[0], 10.0 * ahead[0], 1),
+        poll=0.05,
+        news_seconds=0.1,
+    )
+    ask()
+    delivery.start()
+    try:
+        assert wait_until(lambda: slack.ours() and "7 questions come first, about 70 s" in slack.ours()[0].text)
+        time.sleep(0.5)
+        assert slack.called("chat.update") == []
+        ahead[0] = 1
+        assert wait_until(lambda: "1 question comes first, about 10 s" in slack.ours()[0].text)
+    finally:
+        delivery.stop()
+
+    assert len(slack.ours()) == 1
 
 
 def test_nothing_unfurls(slack: FakeSlack, shop: Sessions, slack_settings: Settings, ask: Ask) -> None:
