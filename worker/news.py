@@ -2,6 +2,7 @@
 News for those who corrected an answer: a release that learned from it is in use.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import and_, delete, select
@@ -25,7 +26,9 @@ def mark_trained(session: Session, training_id: str, rows: list[FeedbackRow]) ->
         insert_new(session, TrainingCorrection, values)
 
 
-def add_news(session: Session, *, source: str, now: datetime) -> list[str]:
+def add_news(
+    session: Session, *, source: str, now: datetime, reachable: Callable[[str], bool] = lambda _: True
+) -> list[str]:
     """
     Write down what the authors of corrections are to be told, once for each correction.
 
@@ -35,6 +38,7 @@ def add_news(session: Session, *, source: str, now: datetime) -> list[str]:
 
     Args:
         source: Where the questions came from; only there can their people be told.
+        reachable: Whether somebody can be told there: votes on those questions may come from elsewhere.
 
     Returns:
         The keys of the new notices.
@@ -52,6 +56,8 @@ def add_news(session: Session, *, source: str, now: datetime) -> list[str]:
     )
     told = []
     for vote, question, release_id in session.execute(learned).all():
+        if not reachable(vote.person):
+            continue
         key = f"news:{vote.id}"
         new = add_notice(
             session,

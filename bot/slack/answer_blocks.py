@@ -11,7 +11,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.slack.blocks import Message, question_block
-from bot.slack.kit import Block, Element, button, context, joined, name, person, prose, quoted, rich, section, words
+from bot.slack.kit import (
+    Block,
+    Element,
+    button,
+    context,
+    is_person,
+    joined,
+    name,
+    person,
+    prose,
+    quoted,
+    rich,
+    section,
+    words,
+)
 from bot.slack.phrases import Language, count, say
 from bot.slack.text import code, escape, fit, one_line
 from bot.slack.views import AnswerView
@@ -162,8 +176,7 @@ def mention(user_id: str) -> list[Element]:
     """
     A person of the workspace; an id that is none is shown as the text it is.
     """
-    is_person = user_id.isascii() and user_id.isalnum() and user_id[:1] in ("U", "W")
-    return [person(user_id) if is_person else words(one_line(user_id), _OWNER, bold=True)]
+    return [person(user_id) if is_person(user_id) else words(one_line(user_id), _OWNER, bold=True)]
 
 
 def _outlook_words(outlook: Outlook, language: Language) -> list[str]:

@@ -22,6 +22,7 @@ from bot.slack.blocks import Message, question_metadata, speaks_of
 from bot.slack.calls import SHUT, TOO_MUCH, Calls, Later
 from bot.slack.client import UNCLEAR, error_code, needed_scope
 from bot.slack.errands import SLACK, Errand, read_errand, unfinished
+from bot.slack.kit import is_person
 from bot.slack.phrases import say
 from bot.slack.views import AnswerView, Library
 from worker import store
@@ -102,7 +103,7 @@ class AnswerCourier:
             self._tidy.discard(item)
         with self._sessions.begin() as session:
             asked = store.question(session, item)
-            if code in SHUT and asked.surface not in store.ELSEWHERE and asked.asker[:1] in ("U", "W"):
+            if code in SHUT and asked.surface not in store.ELSEWHERE and is_person(asked.asker):
                 log.warning("question %s is answered in private: %s", item, code)
                 store.move_question(session, item, channel=asked.asker)
                 return True
@@ -165,7 +166,7 @@ class AnswerCourier:
         return placed
 
     def _settle(self, errand: Errand) -> Errand:
-        if errand.channel[:1] not in ("U", "W"):
+        if not is_person(errand.channel):
             return errand
         client = self._calls.client_for(errand.team)
         opened = self._calls.make(client.conversations_open, errand.team, users=errand.channel)

@@ -74,6 +74,16 @@ def name(text: str, limit: int, *, link: str = "", bold: bool = False) -> Elemen
     return _styled(element, bold=bold, code=True)
 
 
+def is_person(user_id: str) -> bool:
+    """
+    Whether this can be the id of a person in Slack.
+
+    >>> is_person("U0ANA"), is_person("uwe"), is_person("U1|<!here>"), is_person("C0ROADS")
+    (True, False, False, False)
+    """
+    return user_id.isascii() and user_id.isalnum() and user_id.isupper() and user_id.startswith(("U", "W"))
+
+
 def person(user_id: str) -> Element:
     """
     A person of the workspace, who is notified.

@@ -17,6 +17,7 @@ from bot.slack.blocks import Message
 from bot.slack.calls import SHUT, Calls
 from bot.slack.client import error_code, needed_scope
 from bot.slack.helpers import ASK, HELP, VERDICT, add_help_notices
+from bot.slack.kit import is_person
 from bot.slack.notice_blocks import draw_help_wanted, draw_news, draw_verdict, is_notice, notice_block, notice_metadata
 from bot.slack.views import Library
 from worker import store
@@ -110,7 +111,7 @@ class NoticeCourier:
     def _open(self, notice: Notice) -> str:
         """The channel of a conversation with a person; channels are what they are."""
         channel = notice.recipient
-        if channel[:1] in ("U", "W"):
+        if is_person(channel):
             client = self._calls.client_for(notice.team)
             opened = self._calls.make(client.conversations_open, notice.team, users=channel)
             channel = str(opened["channel"]["id"])

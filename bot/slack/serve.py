@@ -22,6 +22,7 @@ from bot.slack.app import build_app
 from bot.slack.client import UNCLEAR, SlackSetupError
 from bot.slack.delivery import Delivery
 from bot.slack.errands import SLACK
+from bot.slack.kit import is_person
 from bot.slack.oauth import build_flow, install_pages
 from bot.slack.socket_mode import SocketLink
 from bot.slack.views import Library
@@ -164,7 +165,7 @@ def gather_news(sessions: Sessions, connection: Redis) -> None:
     Write down what authors of corrections are to be told, and have the worker rank for them.
     """
     with sessions.begin() as session:
-        store.add_news(session, source=SLACK, now=datetime.now(UTC))
+        store.add_news(session, source=SLACK, now=datetime.now(UTC), reachable=is_person)
     with sessions() as session:
         waiting = store.unready_notices(session, NEWS)
     try:

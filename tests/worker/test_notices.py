@@ -73,6 +73,22 @@ def test_a_correction_is_news_once_when_its_release_is_in_use(sessions):
         assert store.unsaid_notices(session) == []
 
 
+def test_who_cannot_be_told_is_not(sessions):
+    with sessions.begin() as session:
+        learned(session, person="ana")
+
+        assert store.add_news(session, source="slack", now=NOON, reachable=str.isupper) == []
+        assert len(store.add_news(session, source="slack", now=NOON)) == 1
+
+
+def test_who_cannot_be_told_is_not(sessions):
+    with sessions.begin() as session:
+        learned(session, person="ana")
+
+        assert store.add_news(session, source="slack", now=NOON, reachable=str.isupper) == []
+        assert len(store.add_news(session, source="slack", now=NOON)) == 1
+
+
 @pytest.mark.parametrize(
     "why", ["the release waits", "another source", "the author changed their mind", "vote taken back"]
 )
