@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
 from typing import Any, Self
 
-from tests.bot.slack.blockkit import problems
+from tests.bot.slack.blockkit import problems, view_problems
 from tests.bot.slack.wire import CLOSE, TEXT, Handler, Link
 
 
@@ -81,6 +81,10 @@ class FakeSlack:
         self.whispers: list[dict[str, Any]] = []
         self.homes: dict[str, dict[str, Any]] = {}
         self.archived: set[str] = set()
+        self.strange: set[str] = set()
+        self.people: dict[str, str] = {}
+        self.views: dict[str, dict[str, Any]] = {}
+        self.statuses: dict[str, str] = {}
         self.workspaces = {self.bot_token: self.team}
         self.codes: dict[str, tuple[str, str]] = {}
         self.groups: dict[str, list[str]] = {}
@@ -138,6 +142,13 @@ class FakeSlack:
         """
         with self._lock:
             return [post for post in self.messages.values() if (post.user, post.channel) == (self.bot_user, channel)]
+
+    @staticmethod
+    def direct(user: str) -> str:
+        """
+        The channel of our conversation with a person.
+        """
+        return f"D{user[1:]}"
 
     def called(self, method: str) -> list[Call]:
         with self._lock:
@@ -235,6 +246,13 @@ class FakeSlack:
             "reactions.remove": self._remove_reaction,
             "views.publish": self._publish,
             "usergroups.users.list": self._group_members,
+            "chat.delete": self._delete,
+            "conversations.open": self._open,
+            "conversations.history": self._history,
+            "users.lookupByEmail": self._look_up,
+            "views.open": self._open_view,
+            "views.update": self._update_view,
+            "assistant.threads.setStatus": self._set_status,
         }
         if method not in known:
             raise SlackError("unknown_method")
@@ -283,6 +301,7 @@ class FakeSlack:
         self._check(arguments)
         ts = self.say("", channel=arguments["channel"], user=self.bot_user, thread_ts=arguments.get("thread_ts"))
         self._write(self.messages[arguments["channel"], ts], arguments)
+        self.statuses.pop(arguments.get("thread_ts", ""), None)
         return {"channel": arguments["channel"], "ts": ts}
 
     def _update(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -298,6 +317,8 @@ class FakeSlack:
     def _check(self, arguments: dict[str, Any]) -> None:
         if arguments["channel"] in self.archived:
             raise SlackError("is_archived")
+        if arguments["channel"] in self.strange or arguments["channel"][:1] not in ("C", "D", "G"):
+            raise SlackError("channel_not_found")
         wrong = problems(arguments.get("blocks") or [])
         if wrong:
             raise SlackError("msg_blocks_too_long" if wrong[0].startswith("msg_") else "invalid_blocks")
@@ -315,12 +336,29 @@ class FakeSlack:
         self.whispers.append(arguments)
 
     def _replies(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        channel, root, limit = arguments["channel"], arguments["ts"], int(arguments.get("limit", 1000))
+        channel, root = arguments["channel"], arguments["ts"]
         if (channel, root) not in self.messages:
             raise SlackError("thread_not_found")
         found = [
             post for post in self.messages.values() if post.channel == channel and root in (post.ts, post.thread_ts)
         ]
+        return self._page(found, arguments)
+
+    def _history(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if arguments["channel"] in self.strange:
+            raise SlackError("channel_not_found")
+        found = [
+            post
+            for post in self.messages.values()
+            if post.channel == arguments["channel"]
+            and not post.thread_ts
+            and float(post.ts) >= float(arguments["oldest"])
+        ]
+        return self._page(found[::-1], arguments)
+
+    @staticmethod
+    def _page(found: list[Posted], arguments: dict[str, Any]) -> dict[str, Any]:
+        limit = int(arguments.get("limit", 1000))
         start = int(arguments.get("cursor") or 0)
         more = str(start + limit) if len(found) > start + limit else ""
         keys = ("ts", "user", "text", "blocks", "metadata")
@@ -338,6 +376,37 @@ class FakeSlack:
         if mark not in self.reactions:
             raise SlackError("no_reaction")
         self.reactions.discard(mark)
+
+    def _delete(self, arguments: dict[str, Any]) -> None:
+        if self.messages.pop((arguments["channel"], arguments["ts"]), None) is None:
+            raise SlackError("message_not_found")
+
+    def _open(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if arguments["users"][:1] not in ("U", "W"):
+            raise SlackError("user_not_found")
+        return {"channel": {"id": self.direct(arguments["users"])}}
+
+    def _look_up(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if arguments["email"] not in self.people:
+            raise SlackError("users_not_found")
+        return {"user": {"id": self.people[arguments["email"]], "deleted": False, "is_bot": False}}
+
+    def _open_view(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        return self._keep_view(f"V{next(self._numbers)}", arguments)
+
+    def _update_view(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if arguments["view_id"] not in self.views:
+            raise SlackError("not_found")
+        return self._keep_view(arguments["view_id"], arguments)
+
+    def _keep_view(self, view_id: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if view_problems(arguments["view"]):
+            raise SlackError("invalid_arguments")
+        self.views[view_id] = arguments["view"]
+        return {"view": {"id": view_id, "hash": "1.abc"}}
+
+    def _set_status(self, arguments: dict[str, Any]) -> None:
+        self.statuses[arguments["thread_ts"]] = arguments["status"]
 
     def _publish(self, arguments: dict[str, Any]) -> None:
         if problems(arguments["view"]["blocks"]):

@@ -53,6 +53,16 @@ SETTINGS: tuple[SettingDoc, ...] = (
         "SIGNPOST_SLACK_TOKEN_KEY", "", "Keys that encrypt workspaces' tokens in SQL, newest first, with commas."
     ),
     SettingDoc("SIGNPOST_SLACK_WORKSPACES", "", "Ids of the workspaces that may install the app, T…, with commas."),
+    SettingDoc(
+        "SIGNPOST_SLACK_HELPERS",
+        "",
+        "Who is asked when no owner of a module is found: ids of people, channels or groups, with commas.",
+    ),
+    SettingDoc(
+        "SIGNPOST_CODE_LINKS",
+        "(from the git remote)",
+        "Address of a file on the code host, with {commit}, {path} and perhaps {repository}.",
+    ),
     SettingDoc("SIGNPOST_DASHBOARD_HOST", "127.0.0.1", "Address on which the dashboard listens."),
     SettingDoc("SIGNPOST_DASHBOARD_PORT", "8321", "Port on which the dashboard listens; 0 takes a free one."),
     SettingDoc("SIGNPOST_DASHBOARD_URL", "http://HOST:PORT", "Address of the dashboard in sign-in links."),
@@ -86,6 +96,8 @@ class Settings:
     slack_client_secret: str | None = field(default=None, repr=False)
     slack_token_keys: tuple[str, ...] = field(default=(), repr=False)
     slack_workspaces: tuple[str, ...] = ()
+    slack_helpers: tuple[str, ...] = ()
+    code_links: str | None = None
     dashboard_host: str = "127.0.0.1"
     dashboard_port: int = 8321
     dashboard_url: str = "http://127.0.0.1:8321"
@@ -128,6 +140,8 @@ class Settings:
             slack_client_secret=read.text("SLACK_CLIENT_SECRET"),
             slack_token_keys=read.words("SLACK_TOKEN_KEY"),
             slack_workspaces=read.words("SLACK_WORKSPACES"),
+            slack_helpers=read.words("SLACK_HELPERS"),
+            code_links=read.template("CODE_LINKS", needed="{path}"),
             dashboard_host=host,
             dashboard_port=port,
             dashboard_url=read.url("DASHBOARD_URL", schemes=("http", "https")) or f"http://{host}:{port}",
@@ -168,6 +182,8 @@ class Settings:
             "SIGNPOST_SLACK_CLIENT_SECRET": self.slack_client_secret or "",
             "SIGNPOST_SLACK_TOKEN_KEY": ",".join(self.slack_token_keys),
             "SIGNPOST_SLACK_WORKSPACES": ",".join(self.slack_workspaces),
+            "SIGNPOST_SLACK_HELPERS": ",".join(self.slack_helpers),
+            "SIGNPOST_CODE_LINKS": self.code_links or "",
             "SIGNPOST_DASHBOARD_HOST": self.dashboard_host,
             "SIGNPOST_DASHBOARD_PORT": str(self.dashboard_port),
             "SIGNPOST_DASHBOARD_URL": self.dashboard_url,
@@ -230,6 +246,14 @@ class _Reader:
             wanted = " or ".join(f"{scheme}://" for scheme in schemes)
             beginning = value.partition(":")[0]
             raise SettingsError(f"SIGNPOST_{name} must begin with {wanted}, got {beginning!r}…")
+        return value
+
+    def template(self, name: str, *, needed: str) -> str | None:
+        value = self.url(name, schemes=("http", "https"))
+        if value is not None and (needed not in value or any(sign in value for sign in "<>|\"' ")):
+            raise SettingsError(
+                f"SIGNPOST_{name} must be an address with {needed} in it, without spaces or <>|, got {value!r}"
+            )
         return value
 
     def database_url(self, home: Path) -> str:

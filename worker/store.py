@@ -75,15 +75,24 @@ from worker.rows import UnknownRowError, insert_new, row
 from worker.signin import create_sign_in, redeem_sign_in
 from worker.tables import Answer, Question, Reindexing, Repository, Training, new_id
 from worker.threads import (
+    ELSEWHERE,
+    MOVED,
+    SHARED,
     earlier_turns,
     edit_question,
     move_question,
     question_at,
+    questions_to_clear,
+    questions_waiting,
     settle_channel,
+    share_answer,
     withdraw_question,
 )
 
 __all__ = [
+    "ELSEWHERE",
+    "MOVED",
+    "SHARED",
     "FeedbackRow",
     "NewQuestion",
     "NoPreviousReleaseError",
@@ -130,6 +139,8 @@ __all__ = [
     "question_at",
     "question_by_placeholder",
     "questions_of",
+    "questions_to_clear",
+    "questions_waiting",
     "questions_without_placeholder",
     "redeem_sign_in",
     "release",
@@ -146,6 +157,7 @@ __all__ = [
     "set_placeholder",
     "settle_channel",
     "settle_notice",
+    "share_answer",
     "stranded_questions",
     "stranded_trainings",
     "training",
@@ -274,9 +286,9 @@ def question(session: Session, question_id: str) -> Question:
     return row(session, Question, question_id)
 
 
-def set_placeholder(session: Session, question_id: str, ts: str) -> None:
+def set_placeholder(session: Session, question_id: str, ts: str | None) -> None:
     """
-    Remember the message that holds the place of the answer.
+    Remember the message that holds the place of the answer; None when it is gone.
     """
     session.execute(update(Question).where(Question.id == question_id).values(placeholder_ts=ts))
 

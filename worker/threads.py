@@ -17,6 +17,11 @@ from worker.tables import Answer, Question, new_id
 
 LONGEST = 4_000
 MOST_ADDITIONS = 3
+MOVED = "moved"
+ELSEWHERE = frozenset({MOVED})
+"""Surfaces of questions that are not answered where they were asked, because that is not possible."""
+SHARED = "shared"
+"""The surface of a question whose private answer its asker wants everybody to see."""
 
 _FEW_WORDS = 5
 _FEW_SIGNS = 10
@@ -76,16 +81,23 @@ def compose(before: Sequence[str], said: str) -> str:
     return "\n".join(kept)
 
 
-def earlier_turns(session: Session, *, team: str, channel: str, thread_ts: str) -> list[str]:
+def earlier_turns(
+    session: Session, *, team: str, channel: str, thread_ts: str, until: datetime | None = None
+) -> list[str]:
     """
     What was asked in a thread so far, oldest first, each turn in its own words.
 
     A thread may hang below a person's message or below an answer that stands alone.
+
+    Args:
+        until: Only what was asked before this moment.
     """
     here = and_(Question.team == team, Question.channel == channel, Question.withdrawn_at.is_(None))
     thread = or_(
         Question.thread_ts == thread_ts, and_(Question.thread_ts.is_(None), Question.placeholder_ts == thread_ts)
     )
+    if until is not None:
+        here = and_(here, Question.created_at < until)
     asked = session.scalars(select(Question).where(here, thread).order_by(Question.created_at, Question.id))
     return [question.said or question.text for question in asked]
 
@@ -157,8 +169,17 @@ def move_question(session: Session, question_id: str, *, channel: str) -> None:
     """
     Answer a question in another channel than where it was asked, in a message of its own.
     """
-    values = {"channel": channel, "thread_ts": None, "placeholder_ts": None}
+    values = {"channel": channel, "thread_ts": None, "placeholder_ts": None, "surface": MOVED}
     session.execute(update(Question).where(Question.id == question_id).values(**values))
+
+
+def share_answer(session: Session, answer_id: str) -> None:
+    """
+    Have an answer that its asker alone saw posted for everybody.
+    """
+    answer = row(session, Answer, answer_id)
+    answer.shown_at = answer.delivered_at = None
+    session.execute(update(Question).where(Question.id == answer.question_id).values(surface=SHARED))
 
 
 def settle_channel(session: Session, question_id: str, *, channel: str) -> None:
@@ -166,3 +187,20 @@ def settle_channel(session: Session, question_id: str, *, channel: str) -> None:
     Write down which channel a conversation with a person turned out to be.
     """
     session.execute(update(Question).where(Question.id == question_id).values(channel=channel))
+
+
+def questions_waiting(session: Session, source: str) -> Sequence[Question]:
+    """
+    Questions from *source* whose message stands there and whose answer does not, oldest first.
+    """
+    waiting = select(Question).outerjoin(Answer, Answer.question_id == Question.id)
+    waiting = waiting.where(Question.source == source, Question.placeholder_ts.is_not(None), Answer.id.is_(None))
+    return session.scalars(waiting.where(Question.withdrawn_at.is_(None)).order_by(Question.created_at)).all()
+
+
+def questions_to_clear(session: Session, source: str) -> list[str]:
+    """
+    Ids of the questions from *source* that are none any more, but have a message.
+    """
+    left = select(Question.id).where(Question.source == source, Question.placeholder_ts.is_not(None))
+    return list(session.scalars(left.where(Question.withdrawn_at.is_not(None)).order_by(Question.created_at)))

@@ -12,16 +12,17 @@ from slack_bolt import App
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltError
 
-from bot.slack import admin, home, installation, questions, votes
+from bot.slack import admin, home, installation, people, private, questions, votes
 from bot.slack.client import SlackSetupError, library_logger
 from bot.slack.context import SlackContext, acknowledge, nothing_more
 from bot.slack.roles import Roles
+from bot.slack.views import Library
 from bot.slack.workspaces import InstalledWorkspaces, OneWorkspace, open_workspaces
 from worker.database import Sessions
 from worker.settings import Settings
 
 # In this order: the first listener that matches gets the event.
-_PARTS = (questions, votes, admin, home, installation)
+_PARTS = (questions, votes, people, private, admin, home, installation)
 
 
 def build_app(
@@ -30,6 +31,7 @@ def build_app(
     connection: Redis,
     *,
     workspaces: OneWorkspace | InstalledWorkspaces | None = None,
+    library: Library | None = None,
     on_question: Callable[[], None] = lambda: None,
 ) -> App:
     """
@@ -37,6 +39,7 @@ def build_app(
 
     Args:
         workspaces: Whose token speaks where; by default what the settings say.
+        library: What answers are drawn with; best the one that `Delivery` uses, for it remembers catalogs.
         on_question: Called after a question was stored and acknowledged: there is something to deliver.
 
     Raises:
@@ -55,7 +58,9 @@ def build_app(
             "SLACK_CLIENT_ID and SLACK_CLIENT_SECRET are set, which makes Bolt drop the bot token: unset both"
         )
     roles = Roles(settings, workspaces.client_for)
-    register(app, SlackContext(settings, sessions, connection, workspaces, roles, on_question))
+    register(
+        app, SlackContext(settings, sessions, connection, workspaces, roles, library or Library(settings), on_question)
+    )
     return app
 
 

@@ -128,7 +128,7 @@ def _settings(place: _Place, word: str) -> str:
         channel=place.channel,
         person=place.person,
     )
-    chosen = dict[str, str](LANGUAGE_NAMES).get(rules.language or "")
+    chosen = next((name for known, name in LANGUAGE_NAMES.items() if known == rules.language), "")
     return say(
         "settings",
         language,

@@ -17,6 +17,7 @@ from bot.slack.blocks import Message
 from bot.slack.client import UNCLEAR, NotInstalledError, error_code
 from bot.slack.roles import Roles
 from bot.slack.text import escape
+from bot.slack.views import Library
 from bot.slack.workspaces import Workspaces
 from worker.database import Sessions
 from worker.settings import Settings
@@ -32,6 +33,7 @@ class SlackContext:
     The connections of the Slack process, handed to every module that registers listeners.
 
     Args:
+        library: What answers are drawn with.
         on_question: Called after something was stored that has to be shown.
     """
 
@@ -40,6 +42,7 @@ class SlackContext:
     connection: Redis
     workspaces: Workspaces
     roles: Roles
+    library: Library
     on_question: Callable[[], None]
 
     def client_for(self, team: str) -> WebClient:

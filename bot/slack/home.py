@@ -80,12 +80,10 @@ class _Home:
             Asked(
                 team=team,
                 channel=person,
-                message_ts=None,
-                thread_ts=None,
                 person=person,
                 text=escape(text),
+                surface="home",
                 event_id=f"home:{team}:{person}:{_block(body)}",
-                outsiders=False,
             ),
         )
         ack()

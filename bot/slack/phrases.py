@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from bot.slack.answer_phrases import ANSWER_PHRASES
 from bot.slack.operation_phrases import OPERATION_PHRASES
 
 Language = Literal["en", "zh"]
@@ -76,4 +77,4 @@ def count(key: str, number: int, language: Language = ENGLISH, /, **values: obje
     return say(f"{key}.one" if number == 1 else f"{key}.many", language, number=number, **values)
 
 
-PHRASES: Final[Mapping[str, tuple[str, str]]] = {**OPERATION_PHRASES}
+PHRASES: Final[Mapping[str, tuple[str, str]]] = {**ANSWER_PHRASES, **OPERATION_PHRASES}

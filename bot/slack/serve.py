@@ -10,6 +10,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -20,13 +21,19 @@ from slack_bolt import App
 from bot.slack.app import build_app
 from bot.slack.client import UNCLEAR, SlackSetupError
 from bot.slack.delivery import Delivery
+from bot.slack.errands import SLACK
 from bot.slack.oauth import build_flow, install_pages
+from bot.slack.progress import follow_jobs
 from bot.slack.socket_mode import SocketLink
+from bot.slack.views import Library
 from bot.slack.web import Pages, WebServer, build_web
 from bot.slack.workspaces import InstalledWorkspaces, open_workspaces
+from worker import store
 from worker.database import Sessions
-from worker.queues import queue_position
+from worker.news import NEWS
+from worker.queues import enqueue_news
 from worker.settings import Settings
+from worker.waiting import Outlook, outlook
 
 log = logging.getLogger("signpost.slack")
 
@@ -78,14 +85,19 @@ def serve_slack(
     _check(settings, over_http=http_port is not None)
     with _only_one(settings.home), _ended_by_signals(stop), contextlib.ExitStack() as running:
         workspaces = open_workspaces(settings, sessions)
+        library = Library(settings)
         delivery = Delivery(
             sessions=sessions,
             client_for=workspaces.client_for,
-            waiting=lambda question_id: _waiting(connection, question_id),
+            library=library,
+            waiting=lambda question_id: _waiting(sessions, connection, question_id),
+            chores=(lambda: gather_news(sessions, connection), lambda: follow_jobs(sessions)),
         )
         app = _once_reachable(
             stop,
-            lambda: build_app(settings, sessions, connection, workspaces=workspaces, on_question=delivery.wake),
+            lambda: build_app(
+                settings, sessions, connection, workspaces=workspaces, library=library, on_question=delivery.wake
+            ),
         )
         if app is None:
             return
@@ -148,9 +160,25 @@ def _once_reachable(stop: threading.Event, action: Callable[[], _Result]) -> _Re
     return None
 
 
-def _waiting(connection: Redis, question_id: str) -> int | None:
+def gather_news(sessions: Sessions, connection: Redis) -> None:
+    """
+    Write down what authors of corrections are to be told, and have the worker rank for them.
+    """
+    with sessions.begin() as session:
+        store.add_news(session, source=SLACK, now=datetime.now(UTC))
+    with sessions() as session:
+        waiting = store.unready_notices(session, NEWS)
     try:
-        return queue_position(connection, question_id)
+        for notice_id in waiting:
+            enqueue_news(connection, notice_id)
+    except RedisError as problem:
+        log.warning("news wait in SQL, the queue cannot be reached: %s", problem)
+
+
+def _waiting(sessions: Sessions, connection: Redis, question_id: str) -> Outlook | None:
+    try:
+        with sessions() as session:
+            return outlook(session, connection, question_id, now=datetime.now(UTC))
     except RedisError:
         return None
 

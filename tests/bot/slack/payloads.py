@@ -95,6 +95,106 @@ def click(
     }
 
 
+def press(
+    action_id: str,
+    value: str,
+    message_ts: str,
+    *,
+    user: str = "U0BEN",
+    channel: str = "C0ROADS",
+    team: str = FakeSlack.team,
+    **action: Any,
+) -> dict[str, Any]:
+    """
+    A click on any button in a message.
+    """
+    payload = click(value, message_ts, user=user, channel=channel, team=team)
+    (known,) = payload["actions"]
+    payload["actions"] = [{**known, "type": "button", "action_id": action_id, **action}]
+    return payload
+
+
+def choose(action_id: str, block_id: str, key: str, message_ts: str, **place: Any) -> dict[str, Any]:
+    """
+    A choice from a type-ahead menu in a message.
+    """
+    option = {"text": {"type": "plain_text", "text": "…"}, "value": key}
+    more = {"type": "external_select", "block_id": block_id, "selected_option": option}
+    return press(action_id, "", message_ts, **place, **more)
+
+
+def view_press(
+    action_id: str, value: str, view_id: str, view: dict[str, Any], *, user: str = "U0BEN"
+) -> dict[str, Any]:
+    """
+    A click on a button in a window of ours.
+    """
+    payload = press(action_id, value, "", user=user)
+    del payload["message"], payload["channel"]
+    payload["container"] = {"type": "view", "view_id": view_id}
+    return payload | {"view": {**view, "id": view_id, "hash": "1.abc"}}
+
+
+def typed(words: str, action_id: str, **where: Any) -> dict[str, Any]:
+    """
+    Somebody types into a type-ahead menu; *where* is the window, or the message and the block.
+    """
+    return {
+        "type": "block_suggestion",
+        "user": {"id": "U0BEN", "team_id": FakeSlack.team},
+        "team": {"id": FakeSlack.team, "domain": "roads"},
+        "api_app_id": "A0APP",
+        "action_id": action_id,
+        "block_id": action_id,
+        "value": words,
+        **where,
+    }
+
+
+def sent(
+    view_id: str, view: dict[str, Any], *, module: str = "", choice: str = "", comment: str | None = None, **who: str
+) -> dict[str, Any]:
+    """
+    The window "What was wrong?" is sent.
+    """
+
+    def chosen(value: str) -> dict[str, Any] | None:
+        return {"text": {"type": "plain_text", "text": "…"}, "value": value} if value else None
+
+    values = {
+        "signpost_module": {"type": "external_select", "selected_option": chosen(module)},
+        "signpost_choice": {"type": "radio_buttons", "selected_option": chosen(choice)},
+        "signpost_comment": {"type": "plain_text_input", "value": comment},
+    }
+    state = {"values": {name: {name: value} for name, value in values.items()}}
+    user = {"id": who.get("user", "U0BEN"), "team_id": who.get("team", FakeSlack.team)}
+    return {
+        "type": "view_submission",
+        "team": {"id": FakeSlack.team, "domain": "roads"},
+        "user": user,
+        "api_app_id": "A0APP",
+        "view": {**view, "id": view_id, "state": state},
+    }
+
+
+def shortcut(message: dict[str, Any], *, user: str = "U0BEN", channel: str = "C0ROADS") -> dict[str, Any]:
+    """
+    "Find the modules for this" in the menu of a message.
+    """
+    return {
+        "type": "message_action",
+        "callback_id": "signpost_find",
+        "user": {"id": user, "team_id": FakeSlack.team},
+        "team": {"id": FakeSlack.team, "domain": "roads"},
+        "channel": {"id": channel, "name": "roads"},
+        "message": {"type": "message", **message},
+        "message_ts": message["ts"],
+        "api_app_id": "A0APP",
+        "trigger_id": f"{next(_numbers)}.2.3",
+        "response_url": "http://127.0.0.1:9/response",
+    }
+
+
 def command(
     name: str, text: str, *, user: str = "U0ANA", channel: str = "C0ROADS", team: str = FakeSlack.team, url: str = ""
 ) -> dict[str, str]:

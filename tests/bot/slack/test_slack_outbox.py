@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 import pytest
 from slack_sdk import WebClient
 
-from bot.slack.blocks import draw_placeholder
+from bot.slack.answer_blocks import draw_placeholder
 from bot.slack.client import make_client
 from bot.slack.delivery import Delivery
+from bot.slack.views import Library
 from tests.bot.slack.payloads import wait_until
 from tests.factories import MODULES, make_answer, make_question, make_ranking
 from tests.fakes import Failure, FakeSlack
@@ -46,7 +47,7 @@ def ask(slack: FakeSlack, shop: Sessions) -> Ask:
 @contextlib.contextmanager
 def delivering(settings: Settings, sessions: Sessions) -> Iterator[Delivery]:
     client = make_client(settings)
-    delivery = Delivery(sessions=sessions, client_for=lambda _team: client, poll=0.05)
+    delivery = Delivery(sessions=sessions, client_for=lambda _team: client, library=Library(settings), poll=0.05)
     delivery.start()
     try:
         yield delivery
