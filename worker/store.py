@@ -77,7 +77,7 @@ from worker.tables import Answer, Question, Reindexing, Repository, Training, ne
 from worker.threads import (
     ELSEWHERE,
     MOVED,
-    PRIVATE,
+    SHARED,
     earlier_turns,
     edit_question,
     move_question,
@@ -85,13 +85,14 @@ from worker.threads import (
     questions_to_clear,
     questions_waiting,
     settle_channel,
+    share_answer,
     withdraw_question,
 )
 
 __all__ = [
     "ELSEWHERE",
     "MOVED",
-    "PRIVATE",
+    "SHARED",
     "FeedbackRow",
     "NewQuestion",
     "NoPreviousReleaseError",
@@ -156,6 +157,7 @@ __all__ = [
     "set_placeholder",
     "settle_channel",
     "settle_notice",
+    "share_answer",
     "stranded_questions",
     "stranded_trainings",
     "training",

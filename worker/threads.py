@@ -18,9 +18,10 @@ from worker.tables import Answer, Question, new_id
 LONGEST = 4_000
 MOST_ADDITIONS = 3
 MOVED = "moved"
-PRIVATE = "private"
-ELSEWHERE = frozenset({MOVED, PRIVATE})
-"""Surfaces of questions that are not answered where they were asked: it is not possible there, or not wanted."""
+ELSEWHERE = frozenset({MOVED})
+"""Surfaces of questions that are not answered where they were asked, because that is not possible."""
+SHARED = "shared"
+"""The surface of a question whose private answer its asker wants everybody to see."""
 
 _FEW_WORDS = 5
 _FEW_SIGNS = 10
@@ -170,6 +171,15 @@ def move_question(session: Session, question_id: str, *, channel: str) -> None:
     """
     values = {"channel": channel, "thread_ts": None, "placeholder_ts": None, "surface": MOVED}
     session.execute(update(Question).where(Question.id == question_id).values(**values))
+
+
+def share_answer(session: Session, answer_id: str) -> None:
+    """
+    Have an answer that its asker alone saw posted for everybody.
+    """
+    answer = row(session, Answer, answer_id)
+    answer.shown_at = answer.delivered_at = None
+    session.execute(update(Question).where(Question.id == answer.question_id).values(surface=SHARED))
 
 
 def settle_channel(session: Session, question_id: str, *, channel: str) -> None:

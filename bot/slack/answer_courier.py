@@ -24,6 +24,7 @@ from bot.slack.client import UNCLEAR, error_code, needed_scope
 from bot.slack.errands import SLACK, Errand, read_errand, unfinished
 from bot.slack.kit import is_person
 from bot.slack.phrases import say
+from bot.slack.private import draw_private
 from bot.slack.views import AnswerView, Library
 from worker import store
 from worker.database import Sessions
@@ -71,6 +72,7 @@ class AnswerCourier:
         self._told: dict[str, tuple[float, str]] = {}
         self._no_status: dict[tuple[str, str], float] = {}
         self._with_status: set[str] = set()
+        self._seen: set[str] = set()
 
     def pending(self, session: Session) -> Sequence[str]:
         found = unfinished(session)
@@ -124,6 +126,9 @@ class AnswerCourier:
             return True
 
     def _advance(self, errand: Errand) -> None:
+        if errand.private:
+            self._tell_asker(errand)
+            return
         if errand.placeholder_ts is None:
             errand = self._place(errand)
         if errand.view is None:
@@ -142,6 +147,40 @@ class AnswerCourier:
             with self._lock:
                 self._tidy.add(errand.question_id)
             self._take_eyes_away(errand)
+
+    def _tell_asker(self, errand: Errand) -> None:
+        """
+        Show a private answer, once it is complete. A reply that got lost may mean that it is shown twice, to
+        the asker alone and until they reload.
+        """
+        client = self._calls.client_for(errand.team)
+        if errand.question_id not in self._seen:
+            self._react(client.reactions_add, errand, quiet=True)
+            self._seen.add(errand.question_id)
+        if errand.view is None or not errand.final:
+            return
+        # In a thread that has no other message Slack would not show it.
+        thread_ts = errand.thread_ts if errand.thread_ts != errand.message_ts else None
+
+        def tell(message: Message) -> None:
+            self._calls.make(
+                client.chat_postEphemeral,
+                errand.team,
+                scope=errand.channel,
+                channel=errand.channel,
+                user=errand.asker,
+                thread_ts=thread_ts,
+                text=message.text,
+                blocks=list(message.blocks),
+            )
+
+        self._as_long_as_fits(errand, (draw_private(errand.view), draw_private(errand.view, short=True)), tell)
+        with self._sessions.begin() as session:
+            store.mark_delivered(session, errand.view.answer_id, datetime.now(UTC))
+        self._seen.discard(errand.question_id)
+        with self._lock:
+            self._tidy.add(errand.question_id)
+        self._take_eyes_away(errand)
 
     def _place(self, errand: Errand) -> Errand:
         """
@@ -234,14 +273,17 @@ class AnswerCourier:
             return None
 
     def _show(self, errand: Errand, view: AnswerView) -> None:
-        full = draw_answer(view)
-        smaller = (draw_answer(view, short=True), Message(full.text, ()))
-        for message in (full, *smaller):
+        drawn = (draw_answer(view), draw_answer(view, short=True))
+        self._as_long_as_fits(errand, drawn, lambda message: self._update(errand, message))
+
+    def _as_long_as_fits(self, errand: Errand, drawn: Sequence[Message], say_it: Callable[[Message], None]) -> None:
+        smallest = Message(drawn[0].text, ())
+        for message in (*drawn, smallest):
             try:
-                self._update(errand, message)
+                say_it(message)
                 return
             except SlackApiError as error:
-                if error_code(error) not in TOO_MUCH or message is smaller[-1]:
+                if error_code(error) not in TOO_MUCH or message is smallest:
                     raise
                 log.error("question %s: Slack refused the message (%s)", errand.question_id, error_code(error))
 

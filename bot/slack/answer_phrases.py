@@ -24,10 +24,6 @@ ANSWER_PHRASES: Final[Mapping[str, tuple[str, str]]] = {
         "I cannot write where you asked, so here is your answer.",
         "我无法在您提问的地方发言，所以在这里回答您。",
     ),
-    "asked_private": (
-        "Answers are private in the channel where you asked: only you see this.",
-        "您提问的频道使用私密回答：只有您能看到。",
-    ),
     "sure": ("Here is where this belongs", "应该在这里修改"),
     "unsure": ("Not sure", "不确定"),
     "unsure_more": (

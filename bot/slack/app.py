@@ -12,7 +12,7 @@ from slack_bolt import App
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltError
 
-from bot.slack import admin, home, installation, people, questions, votes
+from bot.slack import admin, home, installation, people, private, questions, votes
 from bot.slack.client import SlackSetupError, library_logger
 from bot.slack.context import SlackContext, acknowledge, nothing_more
 from bot.slack.roles import Roles
@@ -22,7 +22,7 @@ from worker.database import Sessions
 from worker.settings import Settings
 
 # In this order: the first listener that matches gets the event.
-_PARTS = (questions, votes, people, admin, home, installation)
+_PARTS = (questions, votes, people, private, admin, home, installation)
 
 
 def build_app(

@@ -42,10 +42,17 @@ def clicked_answer(session: Session, body: Json, answer_id: str) -> tuple[Questi
         raise RefusedError(say("gone")) from None
     container = body.get("container", {})
     clicked = (acting(body)[0], container.get("channel_id"), container.get("message_ts"))
-    if clicked != (asked.team, asked.channel, asked.placeholder_ts):
+    if clicked != (asked.team, asked.channel, asked.placeholder_ts) and not _in_private(body, asked):
         log.warning("a click on answer %s was refused", answer_id)
         raise RefusedError(say("not_a_member", language_in(asked)))
     return asked, answer
+
+
+def _in_private(body: Json, asked: Question) -> bool:
+    """Whether the asker clicks in an answer that they alone see; Slack gives such a message no lasting `ts`."""
+    container = body.get("container", {})
+    mine = acting(body) == (asked.team, asked.asker) and container.get("channel_id") == asked.channel
+    return bool(container.get("is_ephemeral")) and asked.placeholder_ts is None and mine
 
 
 def window_answer(session: Session, body: Json, answer_id: str) -> tuple[Question, Answer]:

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from bot.slack.phrases import Language
 from bot.slack.views import AnswerView, Library, language_in
 from worker import store
-from worker.tables import Answer
+from worker.channels import channel_rules
+from worker.tables import Answer, Question
 
 SLACK = "slack"
 
@@ -30,6 +31,7 @@ class Errand:
         final: Whether nothing more will come.
         delivered: Whether the final form stands there; then only 👀 may be left over.
         withdrawn: Whether the question is no longer one, so that its message must go.
+        private: Whether the asker alone gets to see the answer, see `bot.slack.private`.
     """
 
     question_id: str
@@ -48,6 +50,7 @@ class Errand:
     final: bool = False
     delivered: bool = False
     withdrawn: bool = False
+    private: bool = False
 
 
 def unfinished(session: Session) -> list[str]:
@@ -91,7 +94,16 @@ def read_errand(session: Session, library: Library, question_id: str) -> Errand:
         final=answer is not None and _is_final(answer),
         delivered=answer is not None and answer.delivered_at is not None,
         withdrawn=asked.withdrawn_at is not None,
+        private=_is_private(session, asked),
     )
+
+
+def _is_private(session: Session, asked: Question) -> bool:
+    """Nothing is private that stands in the channel already: its message is brought up to date there."""
+    in_channel = (asked.channel or "").startswith(("C", "G")) and asked.surface != store.SHARED
+    if not in_channel or asked.placeholder_ts is not None:
+        return False
+    return channel_rules(session, team=asked.team or "", channel=asked.channel or "").private
 
 
 def _is_final(answer: Answer) -> bool:

@@ -19,6 +19,7 @@ from bot.slack.client import error_code, needed_scope
 from bot.slack.helpers import ASK, HELP, VERDICT, add_help_notices
 from bot.slack.kit import is_person
 from bot.slack.notice_blocks import draw_help_wanted, draw_news, draw_verdict, is_notice, notice_block, notice_metadata
+from bot.slack.progress import FOLLOWED, draw_progress
 from bot.slack.views import Library
 from worker import store
 from worker.database import Sessions
@@ -67,11 +68,11 @@ class NoticeCourier:
             store.mark_notice_shown(session, item, revision)
 
     def lost(self, item: str, code: str) -> bool:
-        """What an owner said goes to the asker when the thread is shut; nothing else has another way."""
+        """What an owner said, or how a job gets on, goes to who asked when the channel is shut; the rest nowhere."""
         with self._sessions.begin() as session:
             notice = store.notice(session, item)
             asker = str(notice.payload.get("asker", ""))
-            if notice.kind != VERDICT or code not in SHUT or notice.recipient == asker or not asker:
+            if notice.kind not in (VERDICT, *FOLLOWED) or code not in SHUT or notice.recipient == asker or not asker:
                 return False
             notice.recipient, notice.channel, notice.thread_ts = asker, None, None
             return True
@@ -143,6 +144,8 @@ def draw_notice(session: Session, library: Library, notice: Notice) -> Message |
     """
     A notice as it looks now; None when what it speaks of is gone.
     """
+    if notice.kind in FOLLOWED:
+        return draw_progress(notice.kind, notice.payload)
     question_id = notice.question_id
     if question_id is None:
         return None

@@ -130,6 +130,7 @@ def _follow(session: Session, kind: str, job: str, order: Order, now: datetime) 
         subject_id=job,
         team=order.team,
         recipient=order.place,
+        asker=order.person,
         language=order.language,
         now=now,
     )

@@ -8,9 +8,6 @@ restarted goes on with the same message.
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -28,23 +25,32 @@ from worker.reindexing import reindexing
 from worker.rows import UnknownRowError
 from worker.tables import Notice, Reindexing, Training
 
-log = logging.getLogger("signpost.slack")
-
 TRAINING = "training"
 REINDEXING = "reindexing"
+FOLLOWED = (TRAINING, REINDEXING)
 
 _OVER = frozenset({"done", "failed", "refused"})
 _MOST_FOLLOWED = 200
 _BAR = 10
 _NAMES = 5
-_POLL_SECONDS = 2.0
 
 
 def follow(
-    session: Session, *, kind: str, subject_id: str, team: str, recipient: str, language: Language, now: datetime
+    session: Session,
+    *,
+    kind: str,
+    subject_id: str,
+    team: str,
+    recipient: str,
+    asker: str,
+    language: Language,
+    now: datetime,
 ) -> bool:
     """
     Have a message in *recipient* (a channel, or a person's direct message) that follows a job.
+
+    Args:
+        asker: Who wants to know; the message goes to them when the channel is shut to us.
 
     Returns:
         Whether it is new; one message follows a job in one place.
@@ -55,7 +61,7 @@ def follow(
         key=f"{kind}:{subject_id}:{team}:{recipient}",
         team=team,
         recipient=recipient,
-        payload=read_progress(session, kind, subject_id) | {"language": language},
+        payload=read_progress(session, kind, subject_id) | {"language": language, "asker": asker},
         now=now,
     )
 
@@ -84,15 +90,21 @@ def read_progress(session: Session, kind: str, subject_id: str) -> dict[str, Any
     }
 
 
+def follow_jobs(sessions: Sessions) -> int:
+    """
+    Have every message drawn again whose job got on since; returns how many those are.
+    """
+    with sessions.begin() as session:
+        return refresh(session)
+
+
 def refresh(session: Session) -> int:
     """
-    Have every message drawn again whose job got on since.
-
-    Returns:
-        How many those are.
+    The same within a transaction.
     """
-    kinds = (TRAINING, REINDEXING)
-    newest = select(Notice).where(Notice.kind.in_(kinds), Notice.failure.is_(None)).order_by(Notice.created_at.desc())
+    newest = (
+        select(Notice).where(Notice.kind.in_(FOLLOWED), Notice.failure.is_(None)).order_by(Notice.created_at.desc())
+    )
     changed = 0
     for notice in session.scalars(newest.limit(_MOST_FOLLOWED)).all():
         if notice.payload.get("state") in _OVER:
@@ -101,7 +113,7 @@ def refresh(session: Session) -> int:
             payload = read_progress(session, notice.kind, str(notice.payload.get("id")))
         except UnknownRowError:
             continue
-        payload["language"] = notice.payload.get("language")
+        payload |= {name: notice.payload.get(name) for name in ("language", "asker")}
         if payload != notice.payload:
             change_notice(session, notice.id, payload=payload)
             changed += 1
@@ -181,41 +193,3 @@ def _took(seconds: int, language: Language) -> str:
     if seconds < 7200:
         return say("took_minutes", language, number=round(seconds / 60))
     return say("took_hours", language, number=round(seconds / 3600, 1))
-
-
-class Follower:
-    """
-    The thread that notices how jobs get on.
-
-    Args:
-        on_change: Called when a message has to be drawn again.
-    """
-
-    def __init__(self, sessions: Sessions, on_change: Callable[[], None], *, poll: float = _POLL_SECONDS) -> None:
-        self._sessions = sessions
-        self._on_change = on_change
-        self._poll = poll
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="slack-follower", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def is_running(self) -> bool:
-        return self._thread.is_alive()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopping.wait(self._poll):
-            try:
-                with self._sessions.begin() as session:
-                    changed = refresh(session)
-                if changed:
-                    self._on_change()
-            except Exception:
-                # The database may be away for a while; the loop must be there when it is back.
-                log.exception("the progress of jobs could not be read; trying again")

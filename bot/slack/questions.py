@@ -43,6 +43,7 @@ Surface = Literal["mention", "direct", "command", "shortcut", "home"]
 _SAID_BY_PEOPLE = frozenset({None, "file_share", "thread_broadcast"})
 
 _REPLY = "signpost_reply"
+_ASKED = "signpost_asked"
 _ROOT_TIMEOUT = 1  # the acknowledgement waits for it
 
 
@@ -174,13 +175,22 @@ class _Questions:
         changed = read_changed(body)
         if changed is None or not self._change(changed):
             # A message that mentions us only since it was edited is a question, too.
-            asked = read_asked(body)
+            asked = read_asked(body, everything=self._hears_everything(body))
             if asked is not None:
-                context[_REPLY] = submit(self._context, asked)
+                context[_ASKED], context[_REPLY] = asked, submit(self._context, asked)
         return next()
 
+    def _hears_everything(self, body: Json) -> bool:
+        """Whether a message that mentions nobody asks us: when the channel wants that, and not within threads."""
+        event = body.get("event", {})
+        if event.get("channel_type") not in ("channel", "group") or event.get("thread_ts"):
+            return False
+        team, channel = str(body.get("team_id") or ""), str(event.get("channel") or "")
+        with self._context.sessions() as session:
+            return channel_rules(session, team=team, channel=channel).everything
+
     def after(self, body: Json, context: dict[str, Any]) -> None:
-        asked, reply = read_asked(body), context.get(_REPLY)
+        asked, reply = context.get(_ASKED), context.get(_REPLY)
         if reply is None or asked is None:
             self._context.on_question()
         else:
@@ -267,16 +277,19 @@ class _Questions:
         return True
 
 
-def read_asked(body: Json) -> Asked | None:
+def read_asked(body: Json, *, everything: bool = False) -> Asked | None:
     """
     The question in an event; None when nobody asks us anything.
 
     Bots, edits, deletions and joins ask nothing. A plain message asks only in a direct
     conversation; in channels one has to mention us.
+
+    Args:
+        everything: Whether a message that mentions nobody is a question in this channel.
     """
     event = body.get("event", {})
     direct = event.get("channel_type") == "im"
-    if event.get("type") == "message" and not direct:
+    if event.get("type") == "message" and not direct and not everything:
         return None
     by_person = event.get("user") and event["user"] != "USLACKBOT" and not event.get("bot_id")
     if not by_person or event.get("subtype") not in _SAID_BY_PEOPLE or not event.get("ts"):

@@ -24,6 +24,7 @@ from bot.slack.delivery import Delivery
 from bot.slack.errands import SLACK
 from bot.slack.kit import is_person
 from bot.slack.oauth import build_flow, install_pages
+from bot.slack.progress import follow_jobs
 from bot.slack.socket_mode import SocketLink
 from bot.slack.views import Library
 from bot.slack.web import Pages, WebServer, build_web
@@ -91,7 +92,7 @@ def serve_slack(
             client_for=workspaces.client_for,
             library=library,
             waiting=lambda question_id: _waiting(sessions, connection, question_id),
-            chores=(lambda: gather_news(sessions, connection),),
+            chores=(lambda: gather_news(sessions, connection), lambda: follow_jobs(sessions)),
         )
         app = _once_reachable(
             stop,

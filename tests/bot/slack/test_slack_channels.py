@@ -12,6 +12,7 @@ from bot.slack.app import build_app
 from bot.slack.channels import repository_of, where_command
 from bot.slack.context import SlackContext
 from bot.slack.roles import Roles
+from bot.slack.views import Library
 from bot.slack.workspaces import OneWorkspace
 from tests.bot.slack.blockkit import problems
 from tests.bot.slack.payloads import command
@@ -33,7 +34,7 @@ def context(shop: Sessions, connection: Redis, slack_settings: Settings) -> Slac
     settings = replace(slack_settings, admins=("U0ADMIN",))
     workspaces = OneWorkspace(settings)
     roles = Roles(settings, workspaces.client_for)
-    return SlackContext(settings, shop, connection, workspaces, roles, lambda: None)
+    return SlackContext(settings, shop, connection, workspaces, roles, Library(settings), lambda: None)
 
 
 def where(context: SlackContext, text: str, **known: str) -> str | None:
