@@ -30,9 +30,13 @@ def connect(url: str) -> Redis:
     """
     A client for the Redis or Valkey server at *url* (`redis://`, `rediss://` or `unix://`).
 
-    Nothing is sent yet: a server that is not there is noticed at the first command.
+    Nothing is sent yet: a server that is not there is noticed at the first command. A reply may
+    take longer than the library's five seconds: a worker without work waits for fifteen at a time, and one that
+    is cut off meanwhile pauses, up to a minute, before it listens again.
     """
-    return Redis.from_url(url, socket_connect_timeout=5, health_check_interval=30)
+    return Redis.from_url(
+        url, socket_connect_timeout=5, socket_timeout=WORKER_SILENCE_SECONDS, health_check_interval=30
+    )
 
 
 def answers_queue(connection: Redis) -> Queue:

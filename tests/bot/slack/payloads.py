@@ -214,7 +214,7 @@ def command(
         "api_app_id": "A0APP",
         "is_enterprise_install": "false",
         "response_url": url or "http://127.0.0.1:9/response",
-        "trigger_id": "1.2.3",
+        "trigger_id": f"{time.time_ns()}.2.3",
     }
 
 
