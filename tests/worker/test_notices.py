@@ -81,14 +81,6 @@ def test_who_cannot_be_told_is_not(sessions):
         assert len(store.add_news(session, source="slack", now=NOON)) == 1
 
 
-def test_who_cannot_be_told_is_not(sessions):
-    with sessions.begin() as session:
-        learned(session, person="ana")
-
-        assert store.add_news(session, source="slack", now=NOON, reachable=str.isupper) == []
-        assert len(store.add_news(session, source="slack", now=NOON)) == 1
-
-
 @pytest.mark.parametrize(
     "why", ["the release waits", "another source", "the author changed their mind", "vote taken back"]
 )

@@ -56,8 +56,9 @@ class Handler(BaseHTTPRequestHandler):
             **headers,
         }.items():
             self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
+        with contextlib.suppress(OSError):  # who called may have lost patience
+            self.end_headers()
+            self.wfile.write(content)
 
     def do_GET(self) -> None:
         """The WebSocket side: shake hands, say hello, then read until one of us goes."""
