@@ -77,7 +77,10 @@ class Handler(BaseHTTPRequestHandler):
                 if opcode == PING and not self.slack.deaf:
                     link.send(PONG, data)
                 elif opcode == TEXT:
-                    self.slack.acknowledged[json.loads(data)["envelope_id"]].set()
+                    said = json.loads(data)
+                    if said.get("payload"):
+                        self.slack.replies[said["envelope_id"]] = said["payload"]
+                    self.slack.acknowledged[said["envelope_id"]].set()
                 elif opcode == CLOSE:
                     return
         finally:
