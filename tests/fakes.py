@@ -90,6 +90,7 @@ class FakeSlack:
         self.groups: dict[str, list[str]] = {}
         self.scopes = ""
         self.responses: list[dict[str, Any]] = []
+        self.replies: dict[str, dict[str, Any]] = {}
         self.deaf = False
         self._failures: list[tuple[str, Failure]] = []
         self._lock = threading.RLock()
@@ -178,9 +179,23 @@ class FakeSlack:
         envelope = f"envelope-{next(self._numbers)}"
         arrived = self.acknowledged[envelope] = threading.Event()
         retry = {"retry_attempt": attempt, "retry_reason": "timeout" if attempt else ""}
-        frame = {"envelope_id": envelope, "type": kind, "payload": payload, "accepts_response_payload": False}
+        frame = {
+            "envelope_id": envelope,
+            "type": kind,
+            "payload": payload,
+            "accepts_response_payload": kind == "slash_commands",
+        }
         self.links[-1].send(TEXT, json.dumps(frame | retry).encode())
         return arrived.wait(seconds)
+
+    def send_command(self, payload: dict[str, Any], *, seconds: float = 5.0) -> dict[str, Any]:
+        """
+        Send a slash command over the newest connection; returns what its acknowledgement shows.
+        """
+        before = set(self.replies)
+        assert self.push(payload, kind="slash_commands", seconds=seconds)
+        (envelope,) = set(self.replies) - before
+        return self.replies[envelope]
 
     def close_connections(self, code: int = 1012) -> None:
         """

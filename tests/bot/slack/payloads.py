@@ -247,8 +247,9 @@ class Sender:
     Slack's side of HTTP mode: signed requests to one address.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, client: httpx.Client | None = None) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        self._post = client.post if client else httpx.post
 
     def send_event(self, inner: dict[str, Any], **outer: Any) -> httpx.Response:
         return self.post(json.dumps(event(inner, **outer)).encode(), content_type="application/json")
@@ -278,4 +279,4 @@ class Sender:
         }
         changed = {name.replace("_", "-"): value for name, value in headers.items()}
         raw = {name: value.encode() for name, value in {**signed, **changed}.items()}
-        return httpx.post(f"{self.url}{path}", content=body, headers=raw, timeout=20)
+        return self._post(f"{self.url}{path}", content=body, headers=raw, timeout=20)

@@ -16,7 +16,7 @@ from bot.slack.workspaces import OneWorkspace
 from inference.release import ReleaseInfo, write_release_info
 from tests.bot.slack.blockkit import problems
 from tests.bot.slack.conftest import Serve
-from tests.bot.slack.payloads import wait_until
+from tests.bot.slack.payloads import command, wait_until
 from tests.factories import NOON, make_release, make_repository
 from tests.fakes import Failure, FakeSlack
 from worker import store
@@ -180,6 +180,18 @@ def test_the_command_answers_in_the_language_of_the_channel(
         answer = said(sender.send_command("/where-admin", "rollback", user=ADMIN))
 
     assert answer == "`shop` 没有更早的版本可以回退。"
+
+
+def test_the_command_works_over_socket_mode(
+    slack: FakeSlack, shop: Sessions, connection: Redis, serve: Serve, administered: Settings
+) -> None:
+    with serve(shop, connection, settings=administered, http_port=None):
+        assert slack.wait_for_connection()
+        state = slack.send_command(command("/where-admin", "repos", user=ADMIN))
+        refused = slack.send_command(command("/where-admin", "repos", user="U0BEN"))
+
+    assert "release-1" in str(state["blocks"])
+    assert refused["text"].startswith("Only admins may do that")
 
 
 # Who is an admin.

@@ -4,6 +4,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
@@ -74,6 +75,13 @@ def test_every_installed_workspace_is_asked(slack: FakeSlack, slack_settings: Se
 
     found = {check.name: check.state for check in slack_access(many)}
     assert found == {"slack access T0OTHER": "ok", "slack access T0GONE": "fail", "slack socket mode": "ok"}
+
+
+def test_looking_makes_no_database(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, database_url=f"sqlite:///{tmp_path}/new.db", slack_client_id="1.2")
+
+    assert list(slack_access(settings)) == []
+    assert not (tmp_path / "new.db").exists()
 
 
 def test_the_command_prints_it_and_fails(

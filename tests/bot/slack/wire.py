@@ -56,8 +56,9 @@ class Handler(BaseHTTPRequestHandler):
             **headers,
         }.items():
             self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
+        with contextlib.suppress(OSError):  # who called may have lost patience
+            self.end_headers()
+            self.wfile.write(content)
 
     def do_GET(self) -> None:
         """The WebSocket side: shake hands, say hello, then read until one of us goes."""
@@ -76,7 +77,10 @@ class Handler(BaseHTTPRequestHandler):
                 if opcode == PING and not self.slack.deaf:
                     link.send(PONG, data)
                 elif opcode == TEXT:
-                    self.slack.acknowledged[json.loads(data)["envelope_id"]].set()
+                    said = json.loads(data)
+                    if said.get("payload"):
+                        self.slack.replies[said["envelope_id"]] = said["payload"]
+                    self.slack.acknowledged[said["envelope_id"]].set()
                 elif opcode == CLOSE:
                     return
         finally:
