@@ -53,8 +53,8 @@ def _installed(settings: Settings) -> Iterator[Check]:
     finally:
         engine.dispose()
     if not known:
-        address = f"{(settings.slack_url or '').rstrip('/')}/slack/install"
-        yield Check("slack access", "warn", "no workspace has installed the app", f"Open {address} in a browser.")
+        page = f"{(settings.slack_url or '').rstrip('/')}/slack/install"
+        yield Check("slack access", "warn", "no workspace has installed the app", f"Open {page} in a browser.")
     for team, name, token in known:
         yield _workspace(settings, f"slack access {team}", token, name=name)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from bot.slack.phrases import LANGUAGES, Language
 from graph.code_host import CodeHost, code_host_from, code_host_of, remote_of
+from graph.owners import contacts
 from inference.values import Evidence, RankedModule
 from worker import store
 from worker.catalogs import Directories, ModuleDirectory
@@ -24,6 +26,7 @@ from worker.settings import Settings
 from worker.tables import Answer, Question, Repository
 
 _REMOTE_SECONDS = 600.0
+_MOST_KNOWN = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class Library:
         self._directories = Directories()
         self._lock = threading.Lock()
         self._remotes: dict[str, tuple[float, str]] = {}
+        self._known: OrderedDict[tuple[str, str, str], tuple[str, ...]] = OrderedDict()
 
     def directory(self, session: Session, release_id: str | None) -> ModuleDirectory | None:
         """
@@ -121,6 +125,9 @@ class Library:
         modules = tuple(RankedModule.from_json(module) for module in answer.modules)
         directory = self.directory(session, answer.release_id)
         known = directory.modules if directory else {}
+        owners = {module.id: known[module.id].owners for module in modules if module.id in known}
+        if modules and not owners.get(modules[0].id):
+            owners[modules[0].id] = self._people(repository, modules[0].path, answer.graph_commit or "HEAD")
         alone = asked.thread_ts is None and (asked.surface in store.ELSEWHERE or asked.message_ts is None)
         rules = channel_rules(session, team=asked.team or "", channel=asked.channel or "")
         return AnswerView(
@@ -135,7 +142,7 @@ class Library:
             error=answer.error,
             rank_ms=answer.rank_ms,
             evidence=tuple(Evidence.from_json(piece) for piece in answer.evidence),
-            owners={module.id: known[module.id].owners for module in modules if module.id in known},
+            owners=owners,
             age_days=_age(session, answer),
             host=self.host(repository),
             language=language_in(asked),
@@ -144,6 +151,17 @@ class Library:
             surface=asked.surface or "",
             with_votes=not rules.votes_hidden,
         )
+
+    def _people(self, repository: Repository, path: str, commit: str) -> tuple[str, ...]:
+        """Who changed a module lately, for a catalog that does not say who knows it."""
+        key = (repository.location, path, commit)
+        with self._lock:
+            if key not in self._known:
+                people = contacts(Path(repository.location), path, commit=commit) if path else ()
+                self._known[key] = tuple(one.name or one.mail for one in people)
+                while len(self._known) > _MOST_KNOWN:
+                    self._known.popitem(last=False)
+            return self._known[key]
 
     def renewed(self, view: AnswerView, payload: Mapping[str, Any]) -> AnswerView:
         """

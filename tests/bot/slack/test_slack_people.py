@@ -60,6 +60,7 @@ def test_an_owner_is_asked_and_one_click_answers_the_thread_and_teaches(
 ) -> None:
     with serve(owned, connection) as sender:
         question, answer, post = asked_and_answered(slack, owned, sender, sure=False)
+        assert "Ask Olga" in json.dumps(post.blocks)
         for _ in range(2):
             assert sender.send_click(press(ASK, answer.id, post.ts)).status_code == 200
         assert wait_until(shown(slack, "would like to know where this belongs", channel=OLGA))
