@@ -298,13 +298,14 @@ def doctor() -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from bot.slack.doctor import slack_access
     from worker.health import checks
 
     marks = {"ok": "[green]ok[/green]", "warn": "[yellow]warn[/yellow]", "fail": "[red]FAIL[/red]"}
     table = Table(box=None, pad_edge=False)
     for heading in ("", "what", "found", "what to do"):
         table.add_column(heading, overflow="fold")
-    found = list(checks(settings()))
+    found = checks(settings(), more=(slack_access,))
     for check in found:
         table.add_row(marks[check.state], escape(check.name), escape(check.detail), escape(check.remedy))
     console().print(table)

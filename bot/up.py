@@ -40,7 +40,7 @@ def run_everything(settings: Settings) -> None:
             page.start()
             log.info("dashboard at %s; `signpost dashboard --link` prints a sign-in link", url)
             try:
-                if settings.slack_bot_token:
+                if settings.slack_bot_token or settings.slack_client_id:
                     serve_slack(settings, sessions=stack.sessions, connection=stack.connection)
                 else:
                     log.info("Slack is off: SIGNPOST_SLACK_BOT_TOKEN is not set")

@@ -60,7 +60,13 @@ def make_release(
 
 
 def make_ranking(
-    session: Session, question: Question, *, now: datetime = NOON, sure: bool = True, release_id: str = ""
+    session: Session,
+    question: Question,
+    *,
+    now: datetime = NOON,
+    sure: bool = True,
+    release_id: str = "",
+    graph_commit: str = "c" * 40,
 ) -> Answer:
     """
     The ranking of a question, without reasoning, by the active release of `shop` (made if there is none).
@@ -73,7 +79,7 @@ def make_ranking(
         modules=[module.to_json() for module in MODULES],
         sure=sure,
         release_id=release_id,
-        graph_commit="c" * 40,
+        graph_commit=graph_commit,
         rank_ms=40,
         now=now,
     )

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
 from typing import Any, Self
 
-from tests.bot.slack.blockkit import problems
+from tests.bot.slack.blockkit import problems, view_problems
 from tests.bot.slack.wire import CLOSE, TEXT, Handler, Link
 
 
@@ -47,6 +47,7 @@ class Call:
     method: str
     arguments: dict[str, Any]
     at: float
+    token: str = ""
 
 
 @dataclass
@@ -80,6 +81,16 @@ class FakeSlack:
         self.whispers: list[dict[str, Any]] = []
         self.homes: dict[str, dict[str, Any]] = {}
         self.archived: set[str] = set()
+        self.strange: set[str] = set()
+        self.people: dict[str, str] = {}
+        self.views: dict[str, dict[str, Any]] = {}
+        self.statuses: dict[str, str] = {}
+        self.workspaces = {self.bot_token: self.team}
+        self.codes: dict[str, tuple[str, str]] = {}
+        self.groups: dict[str, list[str]] = {}
+        self.scopes = ""
+        self.responses: list[dict[str, Any]] = []
+        self.replies: dict[str, dict[str, Any]] = {}
         self.deaf = False
         self._failures: list[tuple[str, Failure]] = []
         self._lock = threading.RLock()
@@ -105,6 +116,10 @@ class FakeSlack:
     def api_url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}/api/"
 
+    @property
+    def response_url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}/response/1"
+
     # What a test does and sees.
 
     def fail(self, method: str, failure: Failure, *, times: int = 1) -> None:
@@ -128,6 +143,13 @@ class FakeSlack:
         """
         with self._lock:
             return [post for post in self.messages.values() if (post.user, post.channel) == (self.bot_user, channel)]
+
+    @staticmethod
+    def direct(user: str) -> str:
+        """
+        The channel of our conversation with a person.
+        """
+        return f"D{user[1:]}"
 
     def called(self, method: str) -> list[Call]:
         with self._lock:
@@ -157,9 +179,23 @@ class FakeSlack:
         envelope = f"envelope-{next(self._numbers)}"
         arrived = self.acknowledged[envelope] = threading.Event()
         retry = {"retry_attempt": attempt, "retry_reason": "timeout" if attempt else ""}
-        frame = {"envelope_id": envelope, "type": kind, "payload": payload, "accepts_response_payload": False}
+        frame = {
+            "envelope_id": envelope,
+            "type": kind,
+            "payload": payload,
+            "accepts_response_payload": kind == "slash_commands",
+        }
         self.links[-1].send(TEXT, json.dumps(frame | retry).encode())
         return arrived.wait(seconds)
+
+    def send_command(self, payload: dict[str, Any], *, seconds: float = 5.0) -> dict[str, Any]:
+        """
+        Send a slash command over the newest connection; returns what its acknowledgement shows.
+        """
+        before = set(self.replies)
+        assert self.push(payload, kind="slash_commands", seconds=seconds)
+        (envelope,) = set(self.replies) - before
+        return self.replies[envelope]
 
     def close_connections(self, code: int = 1012) -> None:
         """
@@ -184,7 +220,7 @@ class FakeSlack:
         failure = self._failure_of(method, arguments)
         time.sleep(failure.seconds)
         with self._lock:
-            self.calls.append(Call(method, arguments, time.monotonic()))
+            self.calls.append(Call(method, arguments, time.monotonic(), token))
             if failure.retry_after is not None:
                 headers = {"Retry-After": str(failure.retry_after)}
                 return 429, headers, {"ok": False, "error": "ratelimited"}
@@ -194,7 +230,7 @@ class FakeSlack:
                 result = {"ok": True, **self._carry_out(method, arguments, token)}
             except SlackError as error:
                 result = {"ok": False, "error": str(error)}
-        return None if failure.drop else (200, {}, result)
+        return None if failure.drop else (200, {"x-oauth-scopes": self.scopes}, result)
 
     def _failure_of(self, method: str, arguments: dict[str, Any]) -> Failure:
         with self._lock:
@@ -206,11 +242,16 @@ class FakeSlack:
         return Failure()
 
     def _carry_out(self, method: str, arguments: dict[str, Any], token: str) -> dict[str, Any]:
-        wanted = self.app_token if method == "apps.connections.open" else self.bot_token
-        if token != wanted:
+        if method == "oauth.v2.access":
+            return self._access(arguments)
+        if token not in ({self.app_token} if method == "apps.connections.open" else self.workspaces):
             raise SlackError("invalid_auth")
+        if method == "auth.revoke":
+            del self.workspaces[token]
+            return {"revoked": True}
+        if method == "auth.test":
+            return self._auth_test(self.workspaces[token])
         known: dict[str, Callable[..., dict[str, Any] | None]] = {
-            "auth.test": self._auth_test,
             "apps.connections.open": self._open_connection,
             "chat.postMessage": self._post,
             "chat.update": self._update,
@@ -219,14 +260,50 @@ class FakeSlack:
             "reactions.add": self._add_reaction,
             "reactions.remove": self._remove_reaction,
             "views.publish": self._publish,
+            "usergroups.users.list": self._group_members,
+            "chat.delete": self._delete,
+            "conversations.open": self._open,
+            "conversations.history": self._history,
+            "users.lookupByEmail": self._look_up,
+            "views.open": self._open_view,
+            "views.update": self._update_view,
+            "assistant.threads.setStatus": self._set_status,
         }
         if method not in known:
             raise SlackError("unknown_method")
         return known[method](arguments) or {}
 
-    def _auth_test(self, _: dict[str, Any]) -> dict[str, Any]:
+    def allow_installation(self, team: str, *, code: str, token: str) -> None:
+        """
+        Somebody of *team* pressed "Allow": *code* can be exchanged for *token*, once.
+        """
+        self.codes[code] = (team, token)
+
+    def _access(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        team, token = self.codes.pop(arguments.get("code", ""), ("", ""))
+        if not team:
+            raise SlackError("invalid_code")
+        self.workspaces[token] = team
         return {
-            "team_id": self.team,
+            "access_token": token,
+            "token_type": "bot",
+            "scope": self.scopes,
+            "bot_user_id": self.bot_user,
+            "app_id": "A0APP",
+            "team": {"id": team, "name": f"Team <{team}>"},
+            "enterprise": None,
+            "is_enterprise_install": False,
+            "authed_user": {"id": "U0ANA"},
+        }
+
+    def _group_members(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if arguments["usergroup"] not in self.groups:
+            raise SlackError("no_such_subteam")
+        return {"users": self.groups[arguments["usergroup"]]}
+
+    def _auth_test(self, team: str) -> dict[str, Any]:
+        return {
+            "team_id": team,
             "user_id": self.bot_user,
             "bot_id": self.bot_id,
             "url": "https://t.example/",
@@ -239,6 +316,7 @@ class FakeSlack:
         self._check(arguments)
         ts = self.say("", channel=arguments["channel"], user=self.bot_user, thread_ts=arguments.get("thread_ts"))
         self._write(self.messages[arguments["channel"], ts], arguments)
+        self.statuses.pop(arguments.get("thread_ts", ""), None)
         return {"channel": arguments["channel"], "ts": ts}
 
     def _update(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -254,6 +332,8 @@ class FakeSlack:
     def _check(self, arguments: dict[str, Any]) -> None:
         if arguments["channel"] in self.archived:
             raise SlackError("is_archived")
+        if arguments["channel"] in self.strange or arguments["channel"][:1] not in ("C", "D", "G"):
+            raise SlackError("channel_not_found")
         wrong = problems(arguments.get("blocks") or [])
         if wrong:
             raise SlackError("msg_blocks_too_long" if wrong[0].startswith("msg_") else "invalid_blocks")
@@ -271,12 +351,29 @@ class FakeSlack:
         self.whispers.append(arguments)
 
     def _replies(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        channel, root, limit = arguments["channel"], arguments["ts"], int(arguments.get("limit", 1000))
+        channel, root = arguments["channel"], arguments["ts"]
         if (channel, root) not in self.messages:
             raise SlackError("thread_not_found")
         found = [
             post for post in self.messages.values() if post.channel == channel and root in (post.ts, post.thread_ts)
         ]
+        return self._page(found, arguments)
+
+    def _history(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if arguments["channel"] in self.strange:
+            raise SlackError("channel_not_found")
+        found = [
+            post
+            for post in self.messages.values()
+            if post.channel == arguments["channel"]
+            and not post.thread_ts
+            and float(post.ts) >= float(arguments["oldest"])
+        ]
+        return self._page(found[::-1], arguments)
+
+    @staticmethod
+    def _page(found: list[Posted], arguments: dict[str, Any]) -> dict[str, Any]:
+        limit = int(arguments.get("limit", 1000))
         start = int(arguments.get("cursor") or 0)
         more = str(start + limit) if len(found) > start + limit else ""
         keys = ("ts", "user", "text", "blocks", "metadata")
@@ -294,6 +391,37 @@ class FakeSlack:
         if mark not in self.reactions:
             raise SlackError("no_reaction")
         self.reactions.discard(mark)
+
+    def _delete(self, arguments: dict[str, Any]) -> None:
+        if self.messages.pop((arguments["channel"], arguments["ts"]), None) is None:
+            raise SlackError("message_not_found")
+
+    def _open(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if arguments["users"][:1] not in ("U", "W"):
+            raise SlackError("user_not_found")
+        return {"channel": {"id": self.direct(arguments["users"])}}
+
+    def _look_up(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if arguments["email"] not in self.people:
+            raise SlackError("users_not_found")
+        return {"user": {"id": self.people[arguments["email"]], "deleted": False, "is_bot": False}}
+
+    def _open_view(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        return self._keep_view(f"V{next(self._numbers)}", arguments)
+
+    def _update_view(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if arguments["view_id"] not in self.views:
+            raise SlackError("not_found")
+        return self._keep_view(arguments["view_id"], arguments)
+
+    def _keep_view(self, view_id: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if view_problems(arguments["view"]):
+            raise SlackError("invalid_arguments")
+        self.views[view_id] = arguments["view"]
+        return {"view": {"id": view_id, "hash": "1.abc"}}
+
+    def _set_status(self, arguments: dict[str, Any]) -> None:
+        self.statuses[arguments["thread_ts"]] = arguments["status"]
 
     def _publish(self, arguments: dict[str, Any]) -> None:
         if problems(arguments["view"]["blocks"]):

@@ -51,8 +51,7 @@ def read_corpus(location: Path | str, *, name: str, home: Path, report: Report) 
         graph.values.RepositoryError: it cannot be read.
     """
     kept = home / "repositories" / name
-    before_this = _kept_catalog(kept / "catalog.json")
-    catalog = _index(location, None, name=name, home=home, report=report, previous=before_this, keep=kept)
+    catalog = index_newest(location, name=name, home=home, report=report)
     history = read_history(location, commit=catalog.commit, catalog=catalog, progress=stage_of(report, "history"))
     save_history(kept / "history.jsonl", history)
     catalog = with_recent(catalog, history)
@@ -69,6 +68,18 @@ def read_corpus(location: Path | str, *, name: str, home: Path, report: Report) 
     earlier = read_history(location, commit=before, catalog=past_catalog)
     later = read_later_history(location, commit=before, until=catalog.commit, catalog=past_catalog)
     return Corpus(catalog, history, past_catalog, (*earlier, *later))
+
+
+def index_newest(location: Path | str, *, name: str, home: Path, report: Report) -> Catalog:
+    """
+    Index the newest commit; modules keep the ids of the last time, and catalog and graph are kept under *home*.
+
+    Raises:
+        graph.values.RepositoryError: it cannot be read.
+    """
+    kept = home / "repositories" / name
+    before_this = _kept_catalog(kept / "catalog.json")
+    return _index(location, None, name=name, home=home, report=report, previous=before_this, keep=kept)
 
 
 def _index(

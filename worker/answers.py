@@ -95,7 +95,7 @@ def outbox(session: Session, source: str) -> list[tuple[Question, Answer]]:
     undelivered = (
         select(Question, Answer)
         .join(Answer, Answer.question_id == Question.id)
-        .where(Question.source == source, Answer.delivered_at.is_(None))
+        .where(Question.source == source, Question.withdrawn_at.is_(None), Answer.delivered_at.is_(None))
         .order_by(Question.created_at, Question.id)
         .execution_options(populate_existing=True)
     )

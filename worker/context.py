@@ -36,7 +36,8 @@ class Context:
     Args:
         worker: Its name in RQ's registry and on the claims it makes.
         stopping: Set when the worker was asked to stop; a long job looks at it now and then.
-        question_id: What it is working on, for the heartbeat; the same goes for `training_id`.
+        question_id: What it is working on, for the heartbeat; the same goes for `training_id`
+            and `reindexing_id`.
     """
 
     settings: Settings
@@ -49,6 +50,7 @@ class Context:
     stopping: threading.Event = field(default_factory=threading.Event)
     question_id: str | None = None
     training_id: str | None = None
+    reindexing_id: str | None = None
 
 
 _current: Context | None = None

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from worker.rows import insert_new, row
-from worker.tables import Answer, Question, Vote, new_id
+from worker.tables import Answer, CandidateVote, Question, Vote, new_id
 
 Review = Literal["open", "confirmed", "rejected"]
 
@@ -28,6 +28,7 @@ class FeedbackRow:
     value: int
     answered_at: datetime
     voted_at: datetime
+    vote_id: str = ""
 
 
 def cast_vote(
@@ -39,6 +40,7 @@ def cast_vote(
     now: datetime,
     module: str | None = None,
     comment: str | None = None,
+    wrong: str | None = None,
 ) -> Vote:
     """
     Store what *person* says about an answer; the last word counts.
@@ -49,23 +51,77 @@ def cast_vote(
     Args:
         value: +1 or -1.
         module: The id of the right module, when the person named one.
+        wrong: A word for what was wrong, when the person chose one.
 
     Raises:
         ValueError: *value* is something else.
     """
     if value not in (1, -1):
         raise ValueError(f"a vote is +1 or -1, got {value}")
-    words = {"value": value, "module": module, "comment": comment}
+    words = {"value": value, "module": module, "comment": comment, "wrong": wrong}
     keys = {"id": new_id(), "answer_id": answer_id, "person": person, "reviewed": "open"}
     made = insert_new(session, Vote, {**keys, **words, "created_at": now, "updated_at": now})
     mine = select(Vote).where(Vote.answer_id == answer_id, Vote.person == person)
     vote = session.scalars(mine.execution_options(populate_existing=True)).one()
-    if not made and (vote.value, vote.module, vote.comment) != (value, module, comment):
+    if not made and (vote.value, vote.module, vote.comment, vote.wrong) != (value, module, comment, wrong):
         if (vote.value, vote.module) != (value, module):
-            vote.reviewed, vote.reviewed_by = "open", None
+            vote.reviewed, vote.reviewed_by, vote.trust = "open", None, "normal"
         vote.value, vote.module, vote.comment, vote.updated_at = value, module, comment, now
+        vote.wrong = wrong
         session.flush()
     return vote
+
+
+def vote_of(session: Session, *, answer_id: str, person: str) -> Vote | None:
+    """
+    What *person* said about an answer so far; None when nothing.
+    """
+    mine = select(Vote).where(Vote.answer_id == answer_id, Vote.person == person)
+    return session.scalars(mine.execution_options(populate_existing=True)).one_or_none()
+
+
+def cast_owner_word(session: Session, *, answer_id: str, person: str, module: str, top: bool, now: datetime) -> Vote:
+    """
+    Store what somebody says who was asked because the module is theirs.
+
+    It is a correction of high trust: confirmed at once, without a lead's review. A lead may
+    still reject it.
+
+    Args:
+        top: Whether *module* is the first of the ranking, so that the answer was right.
+    """
+    vote = cast_vote(session, answer_id=answer_id, person=person, value=1 if top else -1, module=module, now=now)
+    vote.trust, vote.reviewed, vote.reviewed_by = "high", "confirmed", person
+    session.flush()
+    return vote
+
+
+def cast_candidate_vote(
+    session: Session, *, answer_id: str, person: str, module: str, value: int, now: datetime
+) -> None:
+    """
+    Store what *person* says about one module of an answer; the last word about it counts.
+
+    Raises:
+        ValueError: *value* is neither +1 nor -1.
+    """
+    if value not in (1, -1):
+        raise ValueError(f"a vote is +1 or -1, got {value}")
+    keys = {"id": new_id(), "answer_id": answer_id, "person": person, "module": module}
+    if insert_new(session, CandidateVote, {**keys, "value": value, "created_at": now, "updated_at": now}):
+        return
+    mine = update(CandidateVote).where(
+        CandidateVote.answer_id == answer_id, CandidateVote.person == person, CandidateVote.module == module
+    )
+    session.execute(mine.values(value=value, updated_at=now))
+
+
+def candidate_votes(session: Session, *, answer_id: str, person: str) -> dict[str, int]:
+    """
+    What *person* said about the modules of an answer: module id → +1 or -1.
+    """
+    mine = select(CandidateVote).where(CandidateVote.answer_id == answer_id, CandidateVote.person == person)
+    return {vote.module: vote.value for vote in session.scalars(mine)}
 
 
 def withdraw_vote(session: Session, *, answer_id: str, person: str, value: int) -> bool:
@@ -123,10 +179,10 @@ def confirmed_feedback(session: Session, repository_id: str) -> list[FeedbackRow
     """
     The votes that may become training labels, oldest question first.
 
-    Only votes that name a module say where a requirement belongs; a bare 👍 or 👎 does not.
-    Of those:
+    Only votes that name a module say where a requirement belongs; a bare 👍 or 👎 does not. A
+    question that its author deleted teaches nothing. Of those:
 
-    - a confirmed one counts;
+    - a confirmed one counts, and the word of an asked owner (`cast_owner_word`) is confirmed at once;
     - a rejected one never does;
     - open ones count when at least two people name the same module for the same
       normalised text and nobody names another one. Contradictions wait for a review.
@@ -135,7 +191,8 @@ def confirmed_feedback(session: Session, repository_id: str) -> list[FeedbackRow
         select(Question, Answer, Vote)
         .join(Answer, Answer.question_id == Question.id)
         .join(Vote, Vote.answer_id == Answer.id)
-        .where(Question.repository_id == repository_id, Vote.module.is_not(None), Vote.reviewed != "rejected")
+        .where(Question.repository_id == repository_id, Question.text != "")
+        .where(Vote.module.is_not(None), Vote.reviewed != "rejected")
         .order_by(Question.created_at, Question.id, Vote.created_at, Vote.id)
     )
     groups: dict[str, list[tuple[FeedbackRow, bool]]] = defaultdict(list)
@@ -148,6 +205,7 @@ def confirmed_feedback(session: Session, repository_id: str) -> list[FeedbackRow
             vote.value,
             answer.ranked_at,
             vote.updated_at,
+            vote.id,
         )
         groups[normalised(question.text)].append((feedback, vote.reviewed == "confirmed"))
     return [feedback for group in groups.values() for feedback in _countable(group)]

@@ -12,7 +12,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,6 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from worker import store
 from worker.database import SchemaError, make_engine, pending_migrations, session_factory
 from worker.queues import ANSWERS, TRAINING, answers_queue, living_workers, training_queue
+from worker.sealing import Seal, SealError
 from worker.settings import Settings, without_password
 from worker.valkey import ValkeyError, open_redis
 
@@ -59,7 +60,7 @@ class Check:
     remedy: str = ""
 
 
-Probe = Callable[[Settings], Check]
+Probe = Callable[[Settings], Iterable[Check]]
 
 
 def checks(settings: Settings, *, more: tuple[Probe, ...] = ()) -> list[Check]:
@@ -67,13 +68,13 @@ def checks(settings: Settings, *, more: tuple[Probe, ...] = ()) -> list[Check]:
     Look at everything Signpost needs, in the order in which one would repair it.
 
     Args:
-        more: Further probes, such as a bot's that asks Slack whether the token is good.
+        more: Further probes, such as the bot's that asks Slack what it was allowed to do.
     """
     found = [_python(), _libraries(), _grammars(), _accelerator(), _base_model(settings), *_home(settings)]
     found += _database(settings)
     found += _queue(settings)
     found += _slack(settings)
-    return [*found, *(probe(settings) for probe in more)]
+    return [*found, *(check for probe in more for check in probe(settings))]
 
 
 def _python() -> Check:
@@ -215,13 +216,7 @@ def _workers(connection: Redis, queue: str, waiting: int) -> Check:
 
 
 def _slack(settings: Settings) -> Iterator[Check]:
-    wanted = [("SIGNPOST_SLACK_BOT_TOKEN", settings.slack_bot_token, r"xoxb-[\w-]{5,}", "starts with xoxb-")]
-    if settings.slack_mode == "socket":
-        token = settings.slack_app_token
-        wanted.append(("SIGNPOST_SLACK_APP_TOKEN", token, r"xapp-[\w-]{5,}", "starts with xapp-"))
-    else:
-        secret = settings.slack_signing_secret
-        wanted.append(("SIGNPOST_SLACK_SIGNING_SECRET", secret, r"[0-9a-f]{32}", "is 32 hexadecimal digits"))
+    wanted = list(_slack_settings(settings))
     if not any(value for _, value, _, _ in wanted):
         yield Check(
             "slack",
@@ -237,3 +232,28 @@ def _slack(settings: Settings) -> Iterator[Check]:
             yield Check("slack", "fail", f"{name} looks wrong: it {form}", "Copy it again from your Slack app.")
         else:
             yield Check("slack", "ok", f"{name} is set, {settings.slack_mode} mode")
+    if settings.slack_client_id:
+        yield _token_keys(settings)
+
+
+def _slack_settings(settings: Settings) -> Iterator[tuple[str, str | None, str, str]]:
+    if settings.slack_client_id:
+        yield "SIGNPOST_SLACK_CLIENT_SECRET", settings.slack_client_secret, r"\S{8,}", "has no spaces"
+        yield "SIGNPOST_SLACK_URL", settings.slack_url, r"https://[^/\s]+", "is https:// and a host, without a path"
+        workspaces = ",".join(settings.slack_workspaces)
+        yield "SIGNPOST_SLACK_WORKSPACES", workspaces, r"T\w+(,T\w+)*", "lists ids that begin with T"
+    else:
+        yield "SIGNPOST_SLACK_BOT_TOKEN", settings.slack_bot_token, r"xoxb-[\w-]{5,}", "starts with xoxb-"
+    if settings.slack_mode == "socket":
+        yield "SIGNPOST_SLACK_APP_TOKEN", settings.slack_app_token, r"xapp-[\w-]{5,}", "starts with xapp-"
+    else:
+        secret = settings.slack_signing_secret
+        yield "SIGNPOST_SLACK_SIGNING_SECRET", secret, r"[0-9a-f]{32}", "is 32 hexadecimal digits"
+
+
+def _token_keys(settings: Settings) -> Check:
+    try:
+        Seal(settings.slack_token_keys)
+    except SealError as problem:
+        return Check("slack", "fail", "SIGNPOST_SLACK_TOKEN_KEY is not usable", str(problem))
+    return Check("slack", "ok", f"SIGNPOST_SLACK_TOKEN_KEY has {len(settings.slack_token_keys)} key(s)")

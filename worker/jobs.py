@@ -56,7 +56,7 @@ def answer(question_id: str) -> None:
     try:
         _answer(context, question_id)
     except Exception as problem:
-        message = _for_the_asker(problem, question_id)
+        message = for_the_asker(problem, question_id)
         with context.sessions.begin() as session:
             store.save_error(session, question_id, message=message, now=context.now())
     finally:
@@ -69,6 +69,9 @@ def _answer(context: Context, question_id: str) -> None:
     with context.sessions() as session:
         question = store.question(session, question_id)
         stored = store.answer_of(session, question_id)
+    if question.withdrawn_at is not None:
+        log.info("question %s was withdrawn", question_id)
+        return
     if stored is not None and (stored.error is not None or stored.reasoned_at is not None):
         return
     if question.attempts > MOST_ATTEMPTS:
@@ -134,7 +137,36 @@ def _explain(context: Context, ranked: Answer, text: str) -> None:
     log.info("question %s explained in %d ms", ranked.question_id, milliseconds)
 
 
-def _for_the_asker(problem: Exception, subject: str) -> str:
+def rank_news(notice_id: str) -> None:
+    """
+    Rank the question of a correction again, by the release that learned from it.
+
+    The result goes into the notice for the correction's author, which is ready then. What goes wrong
+    closes the notice: nobody asked for it, so that nobody must read about the error.
+    """
+    context = current()
+    with context.sessions() as session:
+        notice = store.notice(session, notice_id)
+        if notice.revision or notice.failure is not None or notice.question_id is None:
+            return
+        question = store.question(session, notice.question_id)
+        payload = dict(notice.payload)
+    try:
+        with context.sessions() as session:
+            release_id, ranker = context.rankers.for_repository(session, question.repository_id)
+        ranking = ranker.rank(question.text)
+    except Exception as problem:
+        log.error("news %s cannot be told", notice_id, exc_info=problem)
+        with context.sessions.begin() as session:
+            store.close_notice(session, notice_id, "the question could not be ranked again")
+        return
+    modules = [module.to_json() for module in ranking.modules]
+    payload |= {"release": release_id, "modules": modules, "commit": ranking.graph_commit, "sure": ranking.sure}
+    with context.sessions.begin() as session:
+        store.change_notice(session, notice_id, payload=payload)
+
+
+def for_the_asker(problem: Exception, subject: str) -> str:
     """
     The sentence that a person gets to see; what we did not expect goes to the log under a short id.
     """
@@ -170,7 +202,7 @@ def retrain(training_id: str) -> None:
             stopped = store.update_training(session, training_id, now=now(), state="queued")
             stopped.attempts -= 1  # only a breakdown counts against it
     except Exception as problem:
-        message = _for_the_asker(problem, f"training {training_id}")
+        message = for_the_asker(problem, f"training {training_id}")
         with context.sessions.begin() as session:
             store.update_training(session, training_id, now=now(), state="failed", error=message)
     finally:
@@ -180,7 +212,7 @@ def retrain(training_id: str) -> None:
 
 
 def _retrain(context: Context, training_id: str) -> None:
-    with context.sessions() as session:
+    with context.sessions.begin() as session:
         order = make_order(session, context.settings, training_id)
     made = context.train(order, _ProgressWriter(context, training_id))
     with context.sessions.begin() as session:

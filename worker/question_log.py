@@ -67,7 +67,8 @@ class QuestionFilter:
 @dataclass(frozen=True, slots=True)
 class VoteRow:
     """
-    One person's word on an answer; `module` is the right one, if they said so.
+    One person's word on an answer; `module` is the right one, if they said so, and `wrong` what they found wrong.
+    `trust` is "high" for somebody who was asked because the module is theirs.
     """
 
     id: str
@@ -78,6 +79,8 @@ class VoteRow:
     updated_at: datetime
     reviewed: str
     reviewed_by: str | None
+    wrong: str | None = None
+    trust: str = "normal"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,13 @@ def connect(url: str) -> Redis:
     """
     A client for the Redis or Valkey server at *url* (`redis://`, `rediss://` or `unix://`).
 
-    Nothing is sent yet: a server that is not there is noticed at the first command.
+    Nothing is sent yet: a server that is not there is noticed at the first command. A reply may
+    take longer than the library's five seconds: a worker without work waits for fifteen at a time, and one that
+    is cut off meanwhile pauses, up to a minute, before it listens again.
     """
-    return Redis.from_url(url, socket_connect_timeout=5, health_check_interval=30)
+    return Redis.from_url(
+        url, socket_connect_timeout=5, socket_timeout=WORKER_SILENCE_SECONDS, health_check_interval=30
+    )
 
 
 def answers_queue(connection: Redis) -> Queue:
@@ -59,6 +63,16 @@ def enqueue_answer(connection: Redis, question_id: str) -> bool:
     return _enqueue(answers_queue(connection), "worker.jobs.answer", question_id, f"answer-{question_id}")
 
 
+def enqueue_news(connection: Redis, notice_id: str) -> bool:
+    """
+    Have a question ranked again for news, unless that waits already.
+
+    Returns:
+        Whether it was put there by this call.
+    """
+    return _enqueue(answers_queue(connection), "worker.jobs.rank_news", notice_id, f"news-{notice_id}")
+
+
 def enqueue_training(connection: Redis, training_id: str) -> bool:
     """
     Put a training into the queue, unless it waits there or a living worker has it.
@@ -67,6 +81,19 @@ def enqueue_training(connection: Redis, training_id: str) -> bool:
         Whether it was put there by this call.
     """
     return _enqueue(training_queue(connection), "worker.jobs.retrain", training_id, f"training-{training_id}")
+
+
+def enqueue_reindexing(connection: Redis, reindexing_id: str) -> bool:
+    """
+    Put a re-indexing into the queue of trainings, unless it waits there or a living worker has it.
+
+    It shares that queue because it writes what a training reads: never both at once.
+
+    Returns:
+        Whether it was put there by this call.
+    """
+    queue = training_queue(connection)
+    return _enqueue(queue, "worker.reindexing.reindex", reindexing_id, f"reindexing-{reindexing_id}")
 
 
 def queue_position(connection: Redis, question_id: str) -> int | None:

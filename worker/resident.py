@@ -31,7 +31,7 @@ from rq.utils import as_text
 from rq.worker import SimpleWorker
 from sqlalchemy.exc import SQLAlchemyError
 
-from worker import queues, store
+from worker import queues, reindexing, store
 from worker.context import CLAIM_SECONDS, Context, set_context
 from worker.database import make_engine, session_factory, upgrade
 from worker.process import process_alive
@@ -209,12 +209,16 @@ class Heartbeat:
         with context.sessions() as session:
             questions = store.stranded_questions(session, now) if self._kind == queues.ANSWERS else []
             trainings = store.stranded_trainings(session, now) if self._kind == queues.TRAINING else []
+            reindexings = reindexing.stranded(session, now) if self._kind == queues.TRAINING else []
         for question_id in questions:
             if queues.enqueue_answer(context.connection, question_id):
                 log.info("question %s was stranded and is queued again", question_id)
         for training_id in trainings:
             if queues.enqueue_training(context.connection, training_id):
                 log.info("training %s was stranded and is queued again", training_id)
+        for reindexing_id in reindexings:
+            if queues.enqueue_reindexing(context.connection, reindexing_id):
+                log.info("re-indexing %s was stranded and is queued again", reindexing_id)
 
     def schedule(self) -> None:
         """
@@ -259,6 +263,8 @@ class Heartbeat:
                 store.extend_claim(session, question_id, worker=worker, now=now, seconds=CLAIM_SECONDS)
             if training_id is not None:
                 store.extend_training_claim(session, training_id, worker=worker, now=now, seconds=CLAIM_SECONDS)
+            if context.reindexing_id is not None:
+                reindexing.extend_claim(session, context.reindexing_id, worker=worker, now=now, seconds=CLAIM_SECONDS)
 
 
 def bury_the_dead(context: Context) -> None:

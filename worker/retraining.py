@@ -106,11 +106,14 @@ def train(order: TrainingOrder, report: Report) -> TrainedRelease:
 def make_order(session: Session, settings: Settings, training_id: str) -> TrainingOrder:
     """
     Write the confirmed feedback of a training's repository down, and say what to train.
+
+    SQL keeps which corrections those are: their authors are told when the release is in use.
     """
     training = store.training(session, training_id)
     repository = store.repository(session, training.repository_id)
     active = store.active_release(session, repository.id)
     feedback = store.confirmed_feedback(session, repository.id)
+    store.mark_trained(session, training_id, feedback)
     return TrainingOrder(
         location=Path(repository.location),
         name=repository.name,

@@ -52,10 +52,28 @@ SETTINGS: tuple[SettingDoc, ...] = (
     SettingDoc("SIGNPOST_SLACK_SIGNING_SECRET", "", "Signing secret, needed for HTTP mode."),
     SettingDoc("SIGNPOST_SLACK_API_URL", "https://slack.com/api/", "Address of the Slack Web API."),
     SettingDoc("SIGNPOST_SLACK_MODE", "socket", "How events arrive: `socket` or `http`."),
+    SettingDoc("SIGNPOST_SLACK_URL", "", "Public https:// address of this machine, for several workspaces."),
+    SettingDoc("SIGNPOST_SLACK_CLIENT_ID", "", "Client id of the Slack app, for several workspaces."),
+    SettingDoc("SIGNPOST_SLACK_CLIENT_SECRET", "", "Client secret of the Slack app, for several workspaces."),
+    SettingDoc(
+        "SIGNPOST_SLACK_TOKEN_KEY", "", "Keys that encrypt workspaces' tokens in SQL, newest first, with commas."
+    ),
+    SettingDoc("SIGNPOST_SLACK_WORKSPACES", "", "Ids of the workspaces that may install the app, T…, with commas."),
+    SettingDoc(
+        "SIGNPOST_SLACK_HELPERS",
+        "",
+        "Who is asked when no owner of a module is found: ids of people, channels or groups, with commas.",
+    ),
+    SettingDoc(
+        "SIGNPOST_CODE_LINKS",
+        "(from the git remote)",
+        "Address of a file on the code host, with {commit}, {path} and perhaps {repository}.",
+    ),
     SettingDoc("SIGNPOST_DASHBOARD_HOST", "127.0.0.1", "Address on which the dashboard listens."),
     SettingDoc("SIGNPOST_DASHBOARD_PORT", "8321", "Port on which the dashboard listens; 0 takes a free one."),
     SettingDoc("SIGNPOST_DASHBOARD_URL", "http://HOST:PORT", "Address of the dashboard in sign-in links."),
     SettingDoc("SIGNPOST_ADMINS", "", "Slack user ids, separated by commas, who may retrain, promote and roll back."),
+    SettingDoc("SIGNPOST_ADMIN_GROUP", "", "Id of a Slack user group, S…, whose members are admins, too."),
     SettingDoc("SIGNPOST_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
 )
 
@@ -81,10 +99,18 @@ class Settings:
     slack_signing_secret: str | None = field(default=None, repr=False)
     slack_api_url: str = "https://slack.com/api/"
     slack_mode: SlackMode = "socket"
+    slack_url: str | None = None
+    slack_client_id: str | None = None
+    slack_client_secret: str | None = field(default=None, repr=False)
+    slack_token_keys: tuple[str, ...] = field(default=(), repr=False)
+    slack_workspaces: tuple[str, ...] = ()
+    slack_helpers: tuple[str, ...] = ()
+    code_links: str | None = None
     dashboard_host: str = "127.0.0.1"
     dashboard_port: int = 8321
     dashboard_url: str = "http://127.0.0.1:8321"
     admins: tuple[str, ...] = ()
+    admin_group: str | None = None
     log_level: str = "INFO"
 
     @staticmethod
@@ -119,10 +145,18 @@ class Settings:
             slack_signing_secret=read.text("SLACK_SIGNING_SECRET"),
             slack_api_url=read.url("SLACK_API_URL", schemes=("http", "https")) or "https://slack.com/api/",
             slack_mode=cast(SlackMode, read.choice("SLACK_MODE", ("socket", "http"))),
+            slack_url=read.url("SLACK_URL", schemes=("https", "http")),
+            slack_client_id=read.text("SLACK_CLIENT_ID"),
+            slack_client_secret=read.text("SLACK_CLIENT_SECRET"),
+            slack_token_keys=read.words("SLACK_TOKEN_KEY"),
+            slack_workspaces=read.words("SLACK_WORKSPACES"),
+            slack_helpers=read.words("SLACK_HELPERS"),
+            code_links=read.template("CODE_LINKS", needed="{path}"),
             dashboard_host=host,
             dashboard_port=port,
             dashboard_url=read.url("DASHBOARD_URL", schemes=("http", "https")) or f"http://{host}:{port}",
-            admins=tuple(part.strip() for part in (read.text("ADMINS") or "").split(",") if part.strip()),
+            admins=read.words("ADMINS"),
+            admin_group=read.text("ADMIN_GROUP"),
             log_level=read.choice("LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR")),
         )
 
@@ -155,10 +189,18 @@ class Settings:
             "SIGNPOST_SLACK_SIGNING_SECRET": self.slack_signing_secret or "",
             "SIGNPOST_SLACK_API_URL": self.slack_api_url,
             "SIGNPOST_SLACK_MODE": self.slack_mode,
+            "SIGNPOST_SLACK_URL": self.slack_url or "",
+            "SIGNPOST_SLACK_CLIENT_ID": self.slack_client_id or "",
+            "SIGNPOST_SLACK_CLIENT_SECRET": self.slack_client_secret or "",
+            "SIGNPOST_SLACK_TOKEN_KEY": ",".join(self.slack_token_keys),
+            "SIGNPOST_SLACK_WORKSPACES": ",".join(self.slack_workspaces),
+            "SIGNPOST_SLACK_HELPERS": ",".join(self.slack_helpers),
+            "SIGNPOST_CODE_LINKS": self.code_links or "",
             "SIGNPOST_DASHBOARD_HOST": self.dashboard_host,
             "SIGNPOST_DASHBOARD_PORT": str(self.dashboard_port),
             "SIGNPOST_DASHBOARD_URL": self.dashboard_url,
             "SIGNPOST_ADMINS": ",".join(self.admins),
+            "SIGNPOST_ADMIN_GROUP": self.admin_group or "",
             "SIGNPOST_LOG_LEVEL": self.log_level,
         }
 
@@ -169,7 +211,13 @@ class Settings:
         Slack's secrets stay here: the processes that we start answer and train, they do not
         speak to Slack.
         """
-        secrets = ("SIGNPOST_SLACK_BOT_TOKEN", "SIGNPOST_SLACK_APP_TOKEN", "SIGNPOST_SLACK_SIGNING_SECRET")
+        secrets = (
+            "SIGNPOST_SLACK_BOT_TOKEN",
+            "SIGNPOST_SLACK_APP_TOKEN",
+            "SIGNPOST_SLACK_SIGNING_SECRET",
+            "SIGNPOST_SLACK_CLIENT_SECRET",
+            "SIGNPOST_SLACK_TOKEN_KEY",
+        )
         return {**os.environ, **self.to_environment(), **dict.fromkeys(secrets, "")}
 
 
@@ -179,6 +227,9 @@ class _Reader:
 
     def text(self, name: str) -> str | None:
         return self.environ.get(f"SIGNPOST_{name}", "").strip() or None
+
+    def words(self, name: str) -> tuple[str, ...]:
+        return tuple(part.strip() for part in (self.text(name) or "").split(",") if part.strip())
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> str:
         """The first allowed value is the default; case does not matter."""
@@ -207,6 +258,14 @@ class _Reader:
             wanted = " or ".join(f"{scheme}://" for scheme in schemes)
             beginning = value.partition(":")[0]
             raise SettingsError(f"SIGNPOST_{name} must begin with {wanted}, got {beginning!r}…")
+        return value
+
+    def template(self, name: str, *, needed: str) -> str | None:
+        value = self.url(name, schemes=("http", "https"))
+        if value is not None and (needed not in value or any(sign in value for sign in "<>|\"' ")):
+            raise SettingsError(
+                f"SIGNPOST_{name} must be an address with {needed} in it, without spaces or <>|, got {value!r}"
+            )
         return value
 
     def database_url(self, home: Path) -> str:

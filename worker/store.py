@@ -29,13 +29,30 @@ from worker.answers import (
 from worker.feedback import (
     FeedbackRow,
     Review,
+    candidate_votes,
+    cast_candidate_vote,
+    cast_owner_word,
     cast_vote,
     confirmed_feedback,
     normalised,
     review_vote,
+    vote_of,
     votes,
     votes_to_review,
     withdraw_vote,
+)
+from worker.news import add_news, mark_trained
+from worker.notices import (
+    add_notice,
+    change_notice,
+    close_notice,
+    mark_notice_shown,
+    notice,
+    notice_by_key,
+    notices_about,
+    settle_notice,
+    unready_notices,
+    unsaid_notices,
 )
 from worker.releases import (
     NoPreviousReleaseError,
@@ -56,38 +73,74 @@ from worker.releases import (
 )
 from worker.rows import UnknownRowError, insert_new, row
 from worker.signin import create_sign_in, redeem_sign_in
-from worker.tables import Answer, Question, Repository, Training, new_id
+from worker.tables import Answer, Question, Reindexing, Repository, Training, new_id
+from worker.threads import (
+    ELSEWHERE,
+    MOVED,
+    SHARED,
+    earlier_turns,
+    edit_question,
+    move_question,
+    question_at,
+    questions_to_clear,
+    questions_waiting,
+    settle_channel,
+    share_answer,
+    withdraw_question,
+)
 
 __all__ = [
+    "ELSEWHERE",
+    "MOVED",
+    "SHARED",
     "FeedbackRow",
     "NewQuestion",
     "NoPreviousReleaseError",
     "Review",
     "UnknownRowError",
     "active_release",
+    "add_news",
+    "add_notice",
     "add_question",
     "add_release",
     "add_repository",
     "add_training",
     "answer",
     "answer_of",
+    "candidate_votes",
+    "cast_candidate_vote",
+    "cast_owner_word",
     "cast_vote",
+    "change_notice",
     "claim_question",
     "claim_training",
     "claiming_workers",
+    "close_notice",
     "confirmed_feedback",
     "create_sign_in",
     "default_repository",
+    "earlier_turns",
+    "edit_question",
     "extend_claim",
     "extend_training_claim",
     "latest_training",
     "mark_delivered",
+    "mark_notice_shown",
     "mark_shown",
+    "mark_trained",
+    "move_question",
     "normalised",
+    "notice",
+    "notice_by_key",
+    "notices_about",
     "outbox",
     "promote_release",
     "question",
+    "question_at",
     "question_by_placeholder",
+    "questions_of",
+    "questions_to_clear",
+    "questions_waiting",
     "questions_without_placeholder",
     "redeem_sign_in",
     "release",
@@ -102,13 +155,20 @@ __all__ = [
     "save_ranking",
     "save_reasoning",
     "set_placeholder",
+    "settle_channel",
+    "settle_notice",
+    "share_answer",
     "stranded_questions",
     "stranded_trainings",
     "training",
     "trainings",
+    "unready_notices",
+    "unsaid_notices",
     "update_training",
+    "vote_of",
     "votes",
     "votes_to_review",
+    "withdraw_question",
     "withdraw_vote",
 ]
 
@@ -119,7 +179,8 @@ class NewQuestion:
     What is known when a question arrives.
 
     `event_id` and (team, channel, message_ts) say whether it arrived before; a question from
-    the command line has neither and is always new.
+    the command line has neither and is always new. `said` is what was written in this turn, when
+    *text* holds earlier turns as well.
     """
 
     repository_id: str
@@ -131,6 +192,9 @@ class NewQuestion:
     thread_ts: str | None = None
     message_ts: str | None = None
     event_id: str | None = None
+    said: str | None = None
+    surface: str | None = None
+    language: str | None = None
 
 
 def add_repository(session: Session, *, name: str, location: str, now: datetime | None = None) -> Repository:
@@ -194,6 +258,9 @@ def add_question(session: Session, new: NewQuestion, *, now: datetime | None = N
         "thread_ts": new.thread_ts,
         "message_ts": new.message_ts,
         "event_id": new.event_id,
+        "said": None if new.said is None else new.said.replace("\0", ""),
+        "surface": new.surface,
+        "language": new.language,
         "created_at": now or datetime.now(UTC),
         "attempts": 0,
     }
@@ -219,9 +286,9 @@ def question(session: Session, question_id: str) -> Question:
     return row(session, Question, question_id)
 
 
-def set_placeholder(session: Session, question_id: str, ts: str) -> None:
+def set_placeholder(session: Session, question_id: str, ts: str | None) -> None:
     """
-    Remember the message that holds the place of the answer.
+    Remember the message that holds the place of the answer; None when it is gone.
     """
     session.execute(update(Question).where(Question.id == question_id).values(placeholder_ts=ts))
 
@@ -240,7 +307,17 @@ def questions_without_placeholder(session: Session, source: str) -> Sequence[Que
     """
     waiting = select(Question).outerjoin(Answer, Answer.question_id == Question.id)
     missing = and_(Question.source == source, Question.placeholder_ts.is_(None), Answer.delivered_at.is_(None))
-    return session.scalars(waiting.where(missing).order_by(Question.created_at, Question.id)).all()
+    return session.scalars(
+        waiting.where(missing, Question.withdrawn_at.is_(None)).order_by(Question.created_at, Question.id)
+    ).all()
+
+
+def questions_of(session: Session, *, team: str, person: str, limit: int) -> Sequence[Question]:
+    """
+    What a person of one workspace asked lately, newest first.
+    """
+    asked = select(Question).where(Question.team == team, Question.asker == person, Question.text != "")
+    return session.scalars(asked.order_by(Question.created_at.desc(), Question.id).limit(limit)).all()
 
 
 def claim_question(session: Session, question_id: str, *, worker: str, now: datetime, seconds: float) -> bool:
@@ -278,9 +355,9 @@ def extend_claim(session: Session, question_id: str, *, worker: str, now: dateti
 
 def release_claims(session: Session, worker: str) -> None:
     """
-    Give back every question and every training that *worker* holds: it stopped, or it is done.
+    Give back every question, training and re-indexing that *worker* holds: it stopped, or it is done.
     """
-    for table in (Question, Training):
+    for table in (Question, Training, Reindexing):
         mine = update(table).where(table.claimed_by == worker)
         session.execute(mine.values(claimed_by=None, claimed_until=None))
 
@@ -289,9 +366,11 @@ def claiming_workers(session: Session) -> set[str]:
     """
     Names of the workers that hold something, alive or not.
     """
-    questions = session.scalars(select(Question.claimed_by).where(Question.claimed_by.is_not(None)).distinct())
-    trainings = session.scalars(select(Training.claimed_by).where(Training.claimed_by.is_not(None)).distinct())
-    return {name for name in (*questions, *trainings) if name is not None}
+    held = [
+        session.scalars(select(table.claimed_by).where(table.claimed_by.is_not(None)).distinct())
+        for table in (Question, Training, Reindexing)
+    ]
+    return {name for names in held for name in names if name is not None}
 
 
 def stranded_questions(session: Session, now: datetime) -> list[str]:
@@ -304,4 +383,5 @@ def stranded_questions(session: Session, now: datetime) -> list[str]:
     unfinished = or_(Answer.id.is_(None), and_(Answer.error.is_(None), Answer.reasoned_at.is_(None)))
     unclaimed = or_(Question.claimed_until.is_(None), Question.claimed_until <= now)
     waiting = select(Question.id).outerjoin(Answer, Answer.question_id == Question.id)
-    return list(session.scalars(waiting.where(unfinished, unclaimed).order_by(Question.created_at, Question.id)))
+    waiting = waiting.where(unfinished, unclaimed, Question.withdrawn_at.is_(None))
+    return list(session.scalars(waiting.order_by(Question.created_at, Question.id)))

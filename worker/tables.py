@@ -92,6 +92,10 @@ class Question(Table):
     """
     One asking of a requirement.
 
+    `text` is what reaches the ranker; `said` is what was written in this turn, where that differs
+    because earlier turns of the thread belong to it. `surface` says how it was asked. A question
+    that was deleted, or edited after its answer, has `withdrawn_at`.
+
     `claimed_by` and `claimed_until` say which worker is at it; `attempts` counts claims, so
     that a question which kills its worker is not tried for ever.
     """
@@ -118,6 +122,9 @@ class Question(Table):
     claimed_by: Mapped[str | None] = mapped_column(String(200))
     claimed_until: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
+    said: Mapped[str | None]
+    surface: Mapped[str | None] = mapped_column(String(20))
+    withdrawn_at: Mapped[datetime | None]
 
 
 class Release(Table):
@@ -175,7 +182,12 @@ class Answer(Table):
 
 
 class Vote(Table):
-    """One person's word on one answer; the last one counts. `module` is the right one, if they said so."""
+    """
+    One person's word on one answer; the last one counts. `module` is the right one, if they said so.
+
+    `wrong` is one of a few words for what was wrong. `trust` is "high" for the word of somebody
+    who was asked because the module is theirs.
+    """
 
     __tablename__ = "votes"
     __table_args__ = (UniqueConstraint("answer_id", "person"),)
@@ -190,6 +202,64 @@ class Vote(Table):
     updated_at: Mapped[datetime]
     reviewed: Mapped[str] = mapped_column(String(20), default="open", index=True)
     reviewed_by: Mapped[str | None] = mapped_column(String(200))
+    wrong: Mapped[str | None] = mapped_column(String(30))
+    trust: Mapped[str] = mapped_column(String(10), default="normal", server_default="normal")
+
+
+class CandidateVote(Table):
+    """One person's word on one module of an answer: it belongs here (+1), or it does not (-1)."""
+
+    __tablename__ = "candidate_votes"
+    __table_args__ = (UniqueConstraint("answer_id", "person", "module"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    answer_id: Mapped[str] = mapped_column(ForeignKey("answers.id"))
+    person: Mapped[str] = mapped_column(String(200))
+    module: Mapped[str]
+    value: Mapped[int]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class Notice(Table):
+    """
+    A message beside the answers: written down first, then said, once.
+
+    `key` is what makes it one message, however often somebody wants it said. `recipient` is a
+    person or a channel, `channel` where that turned out to be. As long as `shown` is below
+    `revision` there is something to post or to update; `failure` ends that.
+    """
+
+    __tablename__ = "notices"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    kind: Mapped[str] = mapped_column(String(20))
+    key: Mapped[str] = mapped_column(String(200), unique=True)
+    team: Mapped[str] = mapped_column(String(64))
+    recipient: Mapped[str] = mapped_column(String(64))
+    channel: Mapped[str | None] = mapped_column(String(64))
+    thread_ts: Mapped[str | None] = mapped_column(String(64))
+    ts: Mapped[str | None] = mapped_column(String(64))
+    question_id: Mapped[str | None] = mapped_column(ForeignKey("questions.id"), index=True)
+    payload: Mapped[dict[str, Any]]
+    revision: Mapped[int] = mapped_column(default=1)
+    shown: Mapped[int] = mapped_column(default=0)
+    failure: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+
+class TrainingCorrection(Table):
+    """
+    Which corrections a training learned from, and what they said by then.
+
+    Votes can be taken back, so that `vote_id` is no foreign key.
+    """
+
+    __tablename__ = "training_corrections"
+
+    training_id: Mapped[str] = mapped_column(ForeignKey("trainings.id"), primary_key=True)
+    vote_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    module: Mapped[str]
 
 
 class Training(Table):
@@ -236,3 +306,93 @@ class SignIn(Table):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+
+
+class ChannelSetting(Table):
+    """
+    How Signpost behaves in one channel of Slack; a channel without a row has the defaults.
+
+    `listens` to `mentions` or to `everything`; a `language` of None follows the question.
+    """
+
+    __tablename__ = "channel_settings"
+
+    team: Mapped[str] = mapped_column(String(64), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(64), primary_key=True)
+    repository_id: Mapped[str | None] = mapped_column(ForeignKey("repositories.id"))
+    private: Mapped[bool] = mapped_column(default=False)
+    votes_hidden: Mapped[bool] = mapped_column(default=False)
+    listens: Mapped[str] = mapped_column(String(20), default="mentions")
+    language: Mapped[str | None] = mapped_column(String(20))
+    changed_by: Mapped[str] = mapped_column(String(200))
+    changed_at: Mapped[datetime]
+
+
+class PersonSetting(Table):
+    """The repository that one person asks about where no channel decides it."""
+
+    __tablename__ = "person_settings"
+
+    team: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person: Mapped[str] = mapped_column(String(64), primary_key=True)
+    repository_id: Mapped[str | None] = mapped_column(ForeignKey("repositories.id"))
+    changed_at: Mapped[datetime]
+
+
+class Reindexing(Table):
+    """
+    One look at a repository's newest commit; at most one is queued or running per repository.
+
+    The claim works as a training's does. `found` is empty until it is done.
+    """
+
+    __tablename__ = "reindexings"
+    __table_args__ = (
+        Index(
+            "uq_reindexings_open",
+            "repository_id",
+            unique=True,
+            sqlite_where=text("state IN ('queued', 'running')"),
+            postgresql_where=text("state IN ('queued', 'running')"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"), index=True)
+    state: Mapped[str] = mapped_column(String(20), default="queued")
+    requested_by: Mapped[str] = mapped_column(String(200))
+    progress: Mapped[dict[str, Any]]
+    found: Mapped[dict[str, Any]]
+    error: Mapped[str | None]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    claimed_by: Mapped[str | None] = mapped_column(String(200))
+    claimed_until: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+
+
+class Installation(Table):
+    """
+    A Slack workspace that installed the app by OAuth. The token is encrypted, see `worker.sealing`.
+    """
+
+    __tablename__ = "installations"
+
+    team: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    bot_user: Mapped[str] = mapped_column(String(64))
+    bot_id: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[str]
+    sealed_token: Mapped[str]
+    installed_by: Mapped[str] = mapped_column(String(200))
+    installed_at: Mapped[datetime]
+
+
+class InstallState(Table):
+    """One installation under way. Only the hash of its state is kept; using it removes the row."""
+
+    __tablename__ = "install_states"
+
+    state_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    expires_at: Mapped[datetime]

@@ -169,6 +169,16 @@ def harmless(value: object) -> object:
     return value.translate(_TURNING) if isinstance(value, str) else value
 
 
+def fault(word: str) -> str:
+    """
+    What somebody found wrong with an answer.
+
+    >>> fault("missing"), fault("new word")
+    ('A module is missing.', 'new word')
+    """
+    return _FAULTS.get(word, word)
+
+
 def source(word: str) -> str:
     """
     Where a question was asked, as a phrase.
@@ -177,6 +187,16 @@ def source(word: str) -> str:
     ('in Slack', 'on the command line')
     """
     return {"slack": "in Slack", "cli": "on the command line", "dashboard": "on the dashboard"}.get(word, word)
+
+
+_FAULTS = {
+    "other": "It belongs in another module.",
+    "order": "The right module is named, but not first.",
+    "missing": "A module is missing.",
+    "reasoning": "The modules are right, the reasoning is not.",
+    "stale": "The code has changed since.",
+    "question": "This is not about code here.",
+}
 
 
 def filters() -> dict[str, Any]:
@@ -191,6 +211,7 @@ def filters() -> dict[str, Any]:
         "prose": prose,
         "count": count,
         "source": source,
+        "fault": fault,
     }
 
 

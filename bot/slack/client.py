@@ -25,13 +25,13 @@ class SlackSetupError(Exception):
     """Slack cannot be used with these settings; the message says what is wrong and what to do."""
 
 
+class NotInstalledError(Exception):
+    """A workspace has not installed the app, or has removed it; there is no way to speak there."""
+
+
 def make_client(settings: Settings) -> WebClient:
     """
-    A client with the bot token, which never repeats a call by itself.
-
-    The library's default repeats a post whose connection broke after Slack had taken it:
-    the answer would stand there twice. Repeating is the business of `Delivery`, which looks
-    into the thread first.
+    A client with the bot token of the settings.
 
     Raises:
         SlackSetupError: there is no bot token.
@@ -40,10 +40,21 @@ def make_client(settings: Settings) -> WebClient:
         raise SlackSetupError(
             "SIGNPOST_SLACK_BOT_TOKEN is not set: copy the bot token (xoxb-…) of your Slack app, see docs/slack.md"
         )
+    return client_with(settings, settings.slack_bot_token)
+
+
+def client_with(settings: Settings, token: str | None, *, timeout: int = _TIMEOUT) -> WebClient:
+    """
+    A client with *token*, which never repeats a call by itself.
+
+    The library's default repeats a post whose connection broke after Slack had taken it:
+    the answer would stand there twice. Repeating is the business of `Delivery`, which looks
+    into the thread first.
+    """
     return WebClient(
-        token=settings.slack_bot_token,
+        token=token,
         base_url=settings.slack_api_url.rstrip("/") + "/",
-        timeout=_TIMEOUT,
+        timeout=timeout,
         retry_handlers=[],
         logger=library_logger(),
     )

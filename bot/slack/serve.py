@@ -10,6 +10,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -18,13 +19,22 @@ from redis.exceptions import RedisError
 from slack_bolt import App
 
 from bot.slack.app import build_app
-from bot.slack.client import UNCLEAR, SlackSetupError, make_client
+from bot.slack.client import UNCLEAR, SlackSetupError
 from bot.slack.delivery import Delivery
+from bot.slack.errands import SLACK
+from bot.slack.kit import is_person
+from bot.slack.oauth import build_flow, install_pages
+from bot.slack.progress import follow_jobs
 from bot.slack.socket_mode import SocketLink
-from bot.slack.web import WebServer, build_web
+from bot.slack.views import Library
+from bot.slack.web import Pages, WebServer, build_web
+from bot.slack.workspaces import InstalledWorkspaces, open_workspaces
+from worker import store
 from worker.database import Sessions
-from worker.queues import queue_position
+from worker.news import NEWS
+from worker.queues import enqueue_news
 from worker.settings import Settings
+from worker.waiting import Outlook, outlook
 
 log = logging.getLogger("signpost.slack")
 
@@ -63,7 +73,8 @@ def serve_slack(
     Args:
         http_port: Take events over HTTP at this port; left out, `settings.slack_mode` decides.
         http_host: The address to listen on. A proxy with a certificate belongs in front of it.
-        health_port: In Socket Mode, serve `/healthz` at this port; over HTTP it is served anyway.
+        health_port: In Socket Mode, serve `/healthz` at this port; over HTTP it is served anyway. With several
+            workspaces there is always a port, because they install the app through the browser.
         on_ready: Called once events can arrive, with the port of the HTTP server if there is one.
 
     Raises:
@@ -74,19 +85,32 @@ def serve_slack(
         http_port = DEFAULT_HTTP_PORT
     _check(settings, over_http=http_port is not None)
     with _only_one(settings.home), _ended_by_signals(stop), contextlib.ExitStack() as running:
+        workspaces = open_workspaces(settings, sessions)
+        library = Library(settings)
         delivery = Delivery(
             sessions=sessions,
-            client=make_client(settings),
-            waiting=lambda question_id: _waiting(connection, question_id),
+            client_for=workspaces.client_for,
+            library=library,
+            waiting=lambda question_id: _waiting(sessions, connection, question_id),
+            chores=(lambda: gather_news(sessions, connection), lambda: follow_jobs(sessions)),
         )
-        app = _once_reachable(stop, lambda: build_app(settings, sessions, connection, on_question=delivery.wake))
+        app = _once_reachable(
+            stop,
+            lambda: build_app(
+                settings, sessions, connection, workspaces=workspaces, library=library, on_question=delivery.wake
+            ),
+        )
         if app is None:
             return
         running.callback(app.listener_runner.listener_executor.shutdown)
         parts: dict[str, _Part] = {"delivery": delivery}
         if http_port is None:
             parts["events"] = SocketLink(app, app_token=settings.slack_app_token or "")
-        server = _web_server(settings, app, parts, host=http_host, port=http_port, health_port=health_port)
+        pages = None
+        if isinstance(workspaces, InstalledWorkspaces):
+            pages = install_pages(build_flow(settings, workspaces))
+            health_port = DEFAULT_HTTP_PORT if health_port is None else health_port
+        server = _web_server(settings, app, parts, pages, host=http_host, port=http_port, health_port=health_port)
         for part in (*parts.values(), *([server] if server else [])):
             running.callback(part.stop)
             if not _once_reachable(stop, lambda part=part: part.start() or True):  # type: ignore[misc]
@@ -109,6 +133,7 @@ def _web_server(
     settings: Settings,
     app: App,
     parts: Mapping[str, _Part],
+    pages: Pages | None,
     *,
     host: str,
     port: int | None,
@@ -118,10 +143,10 @@ def _web_server(
         return {name: part.is_running() for name, part in parts.items()}
 
     if port is not None:
-        web = build_web(health, app=app, signing_secret=settings.slack_signing_secret or "")
+        web = build_web(health, app=app, signing_secret=settings.slack_signing_secret or "", pages=pages)
         return WebServer(web, host=host, port=port)
     if health_port is not None:
-        return WebServer(build_web(health), host=host, port=health_port)
+        return WebServer(build_web(health, pages=pages), host=host, port=health_port)
     return None
 
 
@@ -136,9 +161,25 @@ def _once_reachable(stop: threading.Event, action: Callable[[], _Result]) -> _Re
     return None
 
 
-def _waiting(connection: Redis, question_id: str) -> int | None:
+def gather_news(sessions: Sessions, connection: Redis) -> None:
+    """
+    Write down what authors of corrections are to be told, and have the worker rank for them.
+    """
+    with sessions.begin() as session:
+        store.add_news(session, source=SLACK, now=datetime.now(UTC), reachable=is_person)
+    with sessions() as session:
+        waiting = store.unready_notices(session, NEWS)
     try:
-        return queue_position(connection, question_id)
+        for notice_id in waiting:
+            enqueue_news(connection, notice_id)
+    except RedisError as problem:
+        log.warning("news wait in SQL, the queue cannot be reached: %s", problem)
+
+
+def _waiting(sessions: Sessions, connection: Redis, question_id: str) -> Outlook | None:
+    try:
+        with sessions() as session:
+            return outlook(session, connection, question_id, now=datetime.now(UTC))
     except RedisError:
         return None
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 import uvicorn
-from slack_bolt import App, BoltRequest
+from slack_bolt import App, BoltRequest, BoltResponse
 from slack_sdk.signature import SignatureVerifier
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -32,11 +32,17 @@ _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}", re.ASCII)
 _START_SECONDS = 10.0
 
 Health = Callable[[], Mapping[str, bool]]
+Pages = Mapping[str, Callable[[BoltRequest], BoltResponse]]
 
 
-def build_web(health: Health, *, app: App | None = None, signing_secret: str = "") -> Starlette:
+def build_web(
+    health: Health, *, app: App | None = None, signing_secret: str = "", pages: Pages | None = None
+) -> Starlette:
     """
-    The HTTP side; without *app* it only tells how we are.
+    The HTTP side; without *app* and *pages* it only tells how we are.
+
+    Args:
+        pages: For the browsers of people who install the app, by path.
 
     Raises:
         SlackSetupError: there is an app, but no signing secret, so that anyone could pose as Slack.
@@ -50,6 +56,7 @@ def build_web(health: Health, *, app: App | None = None, signing_secret: str = "
             )
         verifier = SignatureVerifier(signing_secret)
         routes.append(Route("/slack/events", _events_route(app, verifier), methods=["POST"]))
+    routes += [Route(path, _page_route(page), methods=["GET"]) for path, page in (pages or {}).items()]
     return Starlette(routes=routes)
 
 
@@ -113,6 +120,21 @@ def _events_route(app: App, verifier: SignatureVerifier) -> Callable[..., object
         if text is None:
             return PlainTextResponse("not signed by Slack", status_code=401)
         return await run_in_threadpool(_dispatch, app, text, dict(request.headers))
+
+    return answer
+
+
+def _page_route(page: Callable[[BoltRequest], BoltResponse]) -> Callable[[Request], Response]:
+    def answer(request: Request) -> Response:
+        try:
+            done = page(BoltRequest(body="", query=request.url.query, headers=dict(request.headers)))
+        except Exception:
+            log.exception("an installation failed")
+            return PlainTextResponse("Something went wrong; it is in the log of Signpost.", status_code=500)
+        response = Response(done.body, status_code=done.status, headers=done.first_headers_without_set_cookie())
+        for cookie in done.headers.get("set-cookie", ()):
+            response.headers.append("set-cookie", cookie)
+        return response
 
     return answer
 

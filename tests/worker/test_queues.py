@@ -69,3 +69,7 @@ def test_what_a_bot_imports_loads_no_torch():
 
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == "[]"
+
+
+def test_waiting_for_work_outlasts_the_patience_of_the_library(connection):
+    assert connection.blpop("rq:queue:nothing", timeout=6) is None

@@ -109,10 +109,13 @@ def test_a_question_shows_ranking_reasoning_evidence_and_votes(either_site: Site
             value=-1,
             module="shop.cart",
             comment="It moved.",
+            wrong="order",
             now=now,
         )
+        store.cast_owner_word(session, answer_id=answer.id, person="olga", module="shop.cart", top=False, now=now)
     with either_site.signed_in() as client:
         text = _text(client.get(f"/questions/{question.id}"))
+        review = _text(client.get("/review"))
 
     for expected in (
         "where is VAT added?",
@@ -122,11 +125,15 @@ def test_a_question_shows_ranking_reasoning_evidence_and_votes(either_site: Site
         "add_vat adds it shop/billing/tax.py:12",
         "▼ down ben",
         "Right module: shop.cart open",
+        "The right module is named, but not first.",
+        "Asked as an owner of the module.",
         "It moved.",
         "shop-1",
         "cccccccccc",
     ):
         assert expected in text
+    assert "named, but not first" in review
+    assert "olga, asked as an owner" in review
 
 
 def test_an_answer_of_another_version_stays_readable(site: Site) -> None:

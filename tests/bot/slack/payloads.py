@@ -95,19 +95,170 @@ def click(
     }
 
 
+def press(
+    action_id: str,
+    value: str,
+    message_ts: str,
+    *,
+    user: str = "U0BEN",
+    channel: str = "C0ROADS",
+    team: str = FakeSlack.team,
+    **action: Any,
+) -> dict[str, Any]:
+    """
+    A click on any button in a message.
+    """
+    payload = click(value, message_ts, user=user, channel=channel, team=team)
+    (known,) = payload["actions"]
+    payload["actions"] = [{**known, "type": "button", "action_id": action_id, **action}]
+    return payload
+
+
+def choose(action_id: str, block_id: str, key: str, message_ts: str, **place: Any) -> dict[str, Any]:
+    """
+    A choice from a type-ahead menu in a message.
+    """
+    option = {"text": {"type": "plain_text", "text": "…"}, "value": key}
+    more = {"type": "external_select", "block_id": block_id, "selected_option": option}
+    return press(action_id, "", message_ts, **place, **more)
+
+
+def view_press(
+    action_id: str, value: str, view_id: str, view: dict[str, Any], *, user: str = "U0BEN"
+) -> dict[str, Any]:
+    """
+    A click on a button in a window of ours.
+    """
+    payload = press(action_id, value, "", user=user)
+    del payload["message"], payload["channel"]
+    payload["container"] = {"type": "view", "view_id": view_id}
+    return payload | {"view": {**view, "id": view_id, "hash": "1.abc"}}
+
+
+def typed(words: str, action_id: str, **where: Any) -> dict[str, Any]:
+    """
+    Somebody types into a type-ahead menu; *where* is the window, or the message and the block.
+    """
+    return {
+        "type": "block_suggestion",
+        "user": {"id": "U0BEN", "team_id": FakeSlack.team},
+        "team": {"id": FakeSlack.team, "domain": "roads"},
+        "api_app_id": "A0APP",
+        "action_id": action_id,
+        "block_id": action_id,
+        "value": words,
+        **where,
+    }
+
+
+def sent(
+    view_id: str, view: dict[str, Any], *, module: str = "", choice: str = "", comment: str | None = None, **who: str
+) -> dict[str, Any]:
+    """
+    The window "What was wrong?" is sent.
+    """
+
+    def chosen(value: str) -> dict[str, Any] | None:
+        return {"text": {"type": "plain_text", "text": "…"}, "value": value} if value else None
+
+    values = {
+        "signpost_module": {"type": "external_select", "selected_option": chosen(module)},
+        "signpost_choice": {"type": "radio_buttons", "selected_option": chosen(choice)},
+        "signpost_comment": {"type": "plain_text_input", "value": comment},
+    }
+    state = {"values": {name: {name: value} for name, value in values.items()}}
+    user = {"id": who.get("user", "U0BEN"), "team_id": who.get("team", FakeSlack.team)}
+    return {
+        "type": "view_submission",
+        "team": {"id": FakeSlack.team, "domain": "roads"},
+        "user": user,
+        "api_app_id": "A0APP",
+        "view": {**view, "id": view_id, "state": state},
+    }
+
+
+def shortcut(message: dict[str, Any], *, user: str = "U0BEN", channel: str = "C0ROADS") -> dict[str, Any]:
+    """
+    "Find modules for this" in the menu of a message.
+    """
+    return {
+        "type": "message_action",
+        "callback_id": "signpost_find",
+        "user": {"id": user, "team_id": FakeSlack.team},
+        "team": {"id": FakeSlack.team, "domain": "roads"},
+        "channel": {"id": channel, "name": "roads"},
+        "message": {"type": "message", **message},
+        "message_ts": message["ts"],
+        "api_app_id": "A0APP",
+        "trigger_id": f"{next(_numbers)}.2.3",
+        "response_url": "http://127.0.0.1:9/response",
+    }
+
+
+def command(
+    name: str, text: str, *, user: str = "U0ANA", channel: str = "C0ROADS", team: str = FakeSlack.team, url: str = ""
+) -> dict[str, str]:
+    """
+    A slash command, as the form that Slack posts.
+    """
+    return {
+        "token": "verification-token",
+        "team_id": team,
+        "team_domain": "roads",
+        "channel_id": channel,
+        "channel_name": "roads",
+        "user_id": user,
+        "user_name": user.lower(),
+        "command": name,
+        "text": text,
+        "api_app_id": "A0APP",
+        "is_enterprise_install": "false",
+        "response_url": url or "http://127.0.0.1:9/response",
+        "trigger_id": f"{time.time_ns()}.2.3",
+    }
+
+
+def home_click(
+    action: dict[str, Any],
+    *,
+    user: str = "U0ANA",
+    team: str = FakeSlack.team,
+    typed: str | None = None,
+    block: str = "ask:1",
+) -> dict[str, Any]:
+    """
+    A click in the Home tab, with what stands in the ask box.
+    """
+    values = {block: {"signpost_home_question": {"type": "plain_text_input", "value": typed}}}
+    return {
+        "type": "block_actions",
+        "user": {"id": user, "username": user.lower(), "team_id": team},
+        "api_app_id": "A0APP",
+        "team": {"id": FakeSlack.team, "domain": "roads"},
+        "container": {"type": "view", "view_id": "V1"},
+        "view": {"id": "V1", "type": "home", "team_id": FakeSlack.team, "state": {"values": values}},
+        "actions": [{"block_id": "b1", "action_ts": str(time.time()), **action}],
+        "trigger_id": "1.2.3",
+    }
+
+
 class Sender:
     """
     Slack's side of HTTP mode: signed requests to one address.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, client: httpx.Client | None = None) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        self._post = client.post if client else httpx.post
 
     def send_event(self, inner: dict[str, Any], **outer: Any) -> httpx.Response:
         return self.post(json.dumps(event(inner, **outer)).encode(), content_type="application/json")
 
     def send_click(self, payload: dict[str, Any]) -> httpx.Response:
         return self.post(urlencode({"payload": json.dumps(payload)}).encode())
+
+    def send_command(self, name: str, text: str, **known: str) -> httpx.Response:
+        return self.post(urlencode(command(name, text, **known)).encode())
 
     def post(
         self,
@@ -128,4 +279,4 @@ class Sender:
         }
         changed = {name.replace("_", "-"): value for name, value in headers.items()}
         raw = {name: value.encode() for name, value in {**signed, **changed}.items()}
-        return httpx.post(f"{self.url}{path}", content=body, headers=raw, timeout=20)
+        return self._post(f"{self.url}{path}", content=body, headers=raw, timeout=20)

@@ -4,25 +4,32 @@ How answers look: everything that strangers wrote is inert, and nothing is ever 
 
 import html
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bot.slack.blocks import (
-    AnswerView,
-    Message,
+from bot.slack.answer_blocks import (
     confidence_bar,
     confidence_words,
     draw_answer,
-    draw_help,
-    draw_home,
     draw_placeholder,
-    question_metadata,
-    speaks_of,
 )
-from inference.values import RankedModule
-from tests.bot.slack.blockkit import problems, text_length, text_objects
+from bot.slack.blocks import Message, draw_help, draw_home, question_metadata, speaks_of
+from bot.slack.modal_blocks import draw_more, draw_thanks, draw_why, draw_wrong, module_option
+from bot.slack.notice_blocks import draw_help_wanted, draw_news, draw_verdict
+from bot.slack.phrases import LANGUAGES
+from bot.slack.views import AnswerView
+from graph.code_host import code_host_of
+from inference.values import Evidence, RankedModule
+from tests.bot.slack.attacks import ATTACKS
+from tests.bot.slack.blockkit import problems, rich_elements, text_length, text_objects, view_problems
+from worker.catalogs import ModuleFacts
+from worker.waiting import Outlook
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+HOME = "https://github.com/acme/roads/"
 
 SURE = AnswerView(
     answer_id="a" * 32,
@@ -35,85 +42,42 @@ SURE = AnswerView(
     ),
     sure=True,
     release="release-7",
-    graph_commit="0123456789abcdef",
+    graph_commit=COMMIT,
     repository="shop",
-    reasoning="It adds VAT.",
+    reasoning="It adds VAT in `add_vat`.",
     rank_ms=180,
+    evidence=(
+        Evidence("symbol", 'function add_vat meets "VAT"', "shop.billing", "add_vat", "shop/billing/tax.py", 7),
+        Evidence("past", f'commit {"c" * 10} "Round VAT up"', "shop.billing", commit="c" * 40),
+        Evidence("relation", "shop.billing imports shop.cart (2 times)", "shop.billing", "shop.cart"),
+    ),
+    owners={"shop.billing": ("Ana", "Ben")},
+    age_days=3,
+    host=code_host_of("git@github.com:acme/roads.git"),
+    text="where is VAT added?",
 )
-
-ATTACKS = (
-    "<!channel>",
-    "<!here>",
-    "<!everyone>",
-    "<!channel|channel>",
-    "<!here|@here>",
-    "<!subteam^S012345>",
-    "<!subteam^S012345|@leads>",
-    "<@U012345>",
-    "<@W012345|boss>",
-    "<@U012345|>",
-    "<#C012345>",
-    "<#C012345|general>",
-    "<https://evil.example>",
-    "<https://evil.example|github.com/ours>",
-    "<http://evil.example|docs>",
-    "<mailto:x@evil.example|Ana>",
-    "<slack://open?team=T1|open>",
-    "<javascript:alert(1)|run>",
-    "<data:text/html,hi|see>",
-    "<tel:+123|call>",
-    "<!date^1392734382^{date}^https://evil.example|today>",
-    "<!date^0^{ago}|x>",
-    "<!unknown^x|y>",
-    "< !channel>",
-    "<\u200b!channel>",
-    "<\u00ad!here>",
-    "<\u202e!channel>",
-    "<!channel\x00>",
-    "<<!channel>>",
-    "<!chan<!channel>nel>",
-    "&lt;!channel&gt;",
-    "&amp;lt;!channel&amp;gt;",
-    "&#60;!channel&#62;",
-    "&lt!channel&gt",
-    "`<!channel>`",
-    "```\n<!channel>\n```",
-    "` <!channel> `",
-    "*<!channel>*",
-    "_<@U012345>_",
-    "> <!here>",
-    "[docs](https://evil.example)",
-    "![x](https://evil.example/pixel.png)",
-    "[<!channel>](<https://evil.example>)",
-    "| a | <!here> |",
-    "# <!channel>",
-    "\r\n\r\n<!channel>",
-    "\u2028<!channel>",
-    "\u2066<!channel>\u2069",
-    "ok</div><script>alert(1)</script>",
-    "a & b < c > d",
-    "std::vector<int>&",
-    "@channel @here @everyone #general",
-    "https://evil.example/<!channel>",
-    "<https://ok.example|<!channel>>",
-    "<https://evil.example|a> | <!here|b>",
-    "\\<!channel\\>",
-    "<!channel" + ">" * 40,
-    "<" * 40 + "!channel>",
-    "\ufeff<!everyone>",
-    "%3C!channel%3E",
-    '","type":"mrkdwn","text":"<!channel>',
-    "invoice\u202egpj.exe",
-)
+SPOOFED = {"type": "link", "url": "javascript:1", "text": "x"}
+ALONE = replace(SURE, asker="U0ANA", surface="moved")
 
 
 def poisoned(attack: str) -> AnswerView:
+    """An answer in which everything comes from somebody who wants to do harm."""
     module = RankedModule(attack, attack, 0.5, (attack, f"src/{attack}.py"), attack)
-    fields = {
+    evidence = (
+        Evidence("symbol", attack, attack, attack, attack, 7),
+        Evidence("past", attack, attack, commit="c" * 40),
+        Evidence("past", attack, attack, commit=attack),
+        Evidence("relation", attack, attack, attack),
+    )
+    fields: dict[str, Any] = {
         "release": attack,
         "graph_commit": attack,
         "repository": attack,
-        "reasoning": f"See {attack}\n{attack}",
+        "reasoning": f"See {attack}\n`{attack}`",
+        "text": attack,
+        "asker": "U0ANA" if attack.isalnum() else attack,  # Slack says who asks; a name alone is none
+        "evidence": evidence,
+        "owners": {attack: (attack, attack)},
     }
     return replace(SURE, modules=(module,) * 3, **fields)
 
@@ -122,77 +86,203 @@ def drawn(view: AnswerView) -> list[Message]:
     failed = replace(view, error=view.reasoning, modules=())
     states = (
         view,
-        replace(view, sure=False),
-        replace(view, reasoning=None),
+        replace(view, sure=False, language="zh"),
+        replace(view, reasoning=None, graph_commit=COMMIT),
         replace(view, modules=()),
+        replace(view, asker="U0ANA", surface="moved", evidence=()),
         failed,
     )
     return [draw_answer(state, short=short) for state in states for short in (False, True)]
 
 
+def told(view: AnswerView) -> list[Message]:
+    """The messages beside an answer."""
+    module = view.modules[0].id
+    payload = {"asker": view.asker, "owner": True, "module": module, "path": module, "by": view.asker}
+    open_ones = [{**payload, "by": None}, {**payload, "by": None, "owner": False}]
+    wanted = [draw_help_wanted("n1", view, one) for one in (*open_ones, payload)]
+    return [*wanted, draw_verdict(view, payload), draw_news(view, payload), draw_news(view, {"module": "other"})]
+
+
+def windows(view: AnswerView) -> list[dict[str, Any]]:
+    facts = ModuleFacts(view.modules[0].id, "path", "title", purpose=view.reasoning or "")
+    word = view.reasoning or ""
+    return [
+        draw_why(view),
+        draw_why(replace(view, reasoning=None, evidence=())),
+        draw_more(view, {view.modules[0].id: 1}),
+        draw_more(replace(view, modules=view.modules * 4), {}),
+        draw_wrong(view.answer_id, "en", chosen=facts, wrong="other", comment=word, place=["C0ROADS", "1.2"]),
+        draw_wrong(view.answer_id, "zh"),
+        draw_thanks("en", module=view.modules[0].id),
+        draw_thanks("zh", module=None),
+    ]
+
+
 def words(message: Message) -> str:
-    return "\n".join(text["text"] for text in text_objects(list(message.blocks)))
+    texts = [text["text"] for text in _all_texts(list(message.blocks))]
+    return "\n".join(texts)
+
+
+def line(message: Message, block: int) -> str:
+    """One block of rich text as a person reads it."""
+    return "".join(part["text"] for part in rich_elements(message.blocks[block]))
+
+
+def _all_texts(value: Any) -> Iterator[dict[str, Any]]:
+    yield from text_objects(value)
+    yield from (element for element in rich_elements(value) if "text" in element)
+
+
+def live_parts(value: Any, *, people: set[str]) -> list[str]:
+    """Everything in *value* that Slack would act upon and that is not ours."""
+    found = []
+    for text in text_objects(value):
+        if text["type"] == "mrkdwn":
+            left = text["text"].replace(f"<{HOME}commit/{COMMIT}|{COMMIT[:12]}>", "")
+            found += [text["text"]] if "<" in left or ">" in left or not text.get("verbatim") else []
+    for element in rich_elements(value):
+        kind = element["type"]
+        is_ours = kind == "link" and element["url"].startswith(HOME) and not set("<>|\"'` ") & set(element["url"])
+        is_person = kind == "user" and element["user_id"] in people
+        found += [] if kind == "text" or is_ours or is_person else [json.dumps(element)]
+    return found
+
+
+INVISIBLE = set("\x00\u200b\u00ad\u202e\u2066\u2028\ufeff")
+
+
+def test_the_corpus_of_attacks_is_large_and_without_repeats() -> None:
+    assert len(ATTACKS) >= 60
+    assert len(set(ATTACKS)) == len(ATTACKS)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_nothing_that_strangers_wrote_comes_alive(attack: str) -> None:
-    for message in drawn(poisoned(attack)):
-        for text in text_objects(list(message.blocks)):
-            assert text["type"] == "plain_text" or text["verbatim"]
-            assert "<" not in text["text"]
-            assert ">" not in text["text"]
+    view = poisoned(attack)
+    people = {"U0ANA"}
+    messages = [*drawn(view), *told(view), draw_placeholder("q1", "en", asker=view.asker, text=attack, surface="moved")]
+    for message in messages:
+        blocks = list(message.blocks)
+        assert live_parts(blocks, people=people) == []
         assert "<" not in message.text
-        assert not set("\x00\u200b\u00ad\u202e\u2066\u2028\ufeff") & set(words(message) + message.text)
-        assert problems(message.blocks) == []
+        assert not INVISIBLE & set(words(message) + message.text)
+        assert problems(blocks) == []
+    for window in windows(view):
+        assert live_parts(window["blocks"], people=people) == []
+        assert not INVISIBLE & set("".join(text["text"] for text in _all_texts(window["blocks"])))
+        assert view_problems(window) == []
 
 
-def test_escaped_text_reads_as_it_was_written() -> None:
+def test_text_reads_as_it_was_written() -> None:
     view = poisoned("std::vector<int>& a && b; <!channel>")
 
     shown = html.unescape(words(draw_answer(view)))
-    assert "`std::vector<int>& a && b; <!channel>`" in shown
+    assert "std::vector<int>& a && b; <!channel>" in shown
     assert "See std::vector<int>& a && b; <!channel>\n" in shown
 
 
 def test_a_field_cannot_leave_its_line() -> None:
     view = poisoned("costing\n\n*1.* `other`  ▰▰▰▰▰  very likely")
 
-    first = draw_answer(view).blocks[1]["text"]["text"]
-    assert first == "*1.* `costing *1.* ˋotherˋ ▰▰▰▰▰ very likely`  ▰▰▰▱▱  likely"
+    first = draw_answer(replace(view, asker="")).blocks[1]
+    assert [element["text"] for element in rich_elements(first)][:3] == [
+        "1. ",
+        "costing *1.* `other` ▰▰▰▰▰ very likely",
+        "  ▰▰▰▱▱  likely",
+    ]
 
 
-@pytest.mark.parametrize("character", ["x", "<", "&", "👀", "字", "`", "\n", " a"])
+@pytest.mark.parametrize("character", ["x", "<", "&", "👀", "字", "`", "\n", " a", "/字"])
 def test_the_longest_input_fits_and_keeps_its_votes(character: str) -> None:
-    for message in drawn(poisoned(character * 40_000)):
+    view = poisoned(character * 40_000)
+    for message in drawn(view):
         assert problems(message.blocks) == []
-        assert text_length(message.blocks) < 9_000
+        assert text_length(message.blocks) < 12_000
         assert 0 < len(message.text) <= 300
         if "could not answer" not in message.text:
             assert message.blocks[-1]["type"] == "context_actions"
+    for message in told(view):
+        assert problems(message.blocks) == []
+        assert text_length(message.blocks) < 12_000
+    assert [problem for window in windows(view) for problem in view_problems(window)] == []
+
+
+def test_long_links_go_before_text_does() -> None:
+    path = "字/" * 80 + "tax.py"
+    module = RankedModule("m", path, 0.9, tuple(f"{number}/{path}" for number in range(9)))
+    shown = draw_answer(replace(SURE, modules=(module,) * 3))
+
+    assert problems(shown.blocks) == []
+    assert text_length(shown.blocks) < 9_000
+    assert shown.blocks[-1]["type"] == "context_actions"
 
 
 def test_a_cut_reasoning_says_so() -> None:
-    assert "The reasoning was cut here" in words(draw_answer(replace(SURE, reasoning="word " * 2_000)))
-    assert "cut here" not in words(draw_answer(SURE))
+    assert "Cut here" in words(draw_answer(replace(SURE, reasoning="word " * 2_000)))
+    assert "Cut here" not in words(draw_answer(SURE))
 
 
 def test_an_answer_shows_three_modules_with_words_bars_files_and_where_it_comes_from() -> None:
-    shown = words(draw_answer(SURE))
+    message = draw_answer(SURE)
 
-    assert "*1.* `shop/billing`  ▰▰▰▰▱  very likely" in shown
-    assert "defines add_vat" in shown
-    assert "`shop/billing/tax.py`" in shown
-    assert "`a.py` · `b.py` · `c.py` · `d.py` · and 1 more" in shown
-    assert "shop/fourth" not in shown
-    assert "`shop` · at `0123456789ab` · release `release-7` · ranked in 0.2 s" in shown
+    assert line(message, 1) == "1. shop/billing  ▰▰▰▰▱  very likely\ndefines add_vat\nshop/billing/tax.py"
+    assert line(message, 2).endswith("\na.py · b.py · c.py and 2 more")
+    assert "shop/fourth" not in words(message)
+    footer = message.blocks[-2]["elements"][0]["text"]
+    assert footer == (
+        f"`shop` · <{HOME}commit/{COMMIT}|{COMMIT[:12]}> · release `release-7` · 3 days old · ranked in 0.2 s"
+    )
 
 
-def test_not_sure_looks_different() -> None:
+def test_modules_files_and_commits_are_links_to_the_indexed_commit() -> None:
+    links = [element["url"] for element in rich_elements(list(draw_answer(SURE).blocks)) if element["type"] == "link"]
+
+    assert links[:2] == [f"{HOME}tree/{COMMIT}/shop/billing", f"{HOME}blob/{COMMIT}/shop/billing/tax.py"]
+    assert links[-1] == f"{HOME}commit/{'c' * 40}"
+
+
+def test_without_a_code_host_there_are_names_and_no_links() -> None:
+    message = draw_answer(replace(SURE, host=None))
+
+    assert {element["type"] for element in rich_elements(list(message.blocks))} == {"text"}
+    assert "shop/billing/tax.py" in words(message)
+
+
+def test_names_of_the_reasoning_stand_in_code_letters() -> None:
+    parts = list(rich_elements(draw_answer(SURE).blocks[5]))
+
+    assert [(part["text"], part.get("style")) for part in parts] == [
+        ("It adds VAT in ", None),
+        ("add_vat", {"code": True}),
+        (".", None),
+    ]
+
+
+def test_an_answer_names_past_changes_and_who_knows() -> None:
+    message = draw_answer(SURE)
+
+    assert line(message, 6) == f'Past changes like this:  {"c" * 10} "Round VAT up"'
+    assert line(message, 7) == "Who knows it: Ana, Ben"
+
+
+def test_not_sure_looks_different_and_offers_the_owner() -> None:
     sure, unsure = draw_answer(SURE), draw_answer(replace(SURE, sure=False))
+    buttons = [[button["text"]["text"] for button in one.blocks[-3]["elements"]] for one in (sure, unsure)]
 
     assert "Here is where this belongs" in words(sure)
     assert "Not sure" in words(unsure)
     assert (sure.text.split(":")[0], unsure.text.split(":")[0]) == ("Where this belongs", "Not sure; closest")
+    assert buttons == [["Why?", "Show more", "Ask a human"], ["Why?", "Show more", "Ask Ana"]]
+    assert unsure.blocks[-3]["elements"][-1]["style"] == "primary"
+
+
+def test_an_answer_that_stands_alone_says_who_asked_what() -> None:
+    first, second, third = draw_answer(ALONE).blocks[:3]
+
+    assert "I cannot write where you asked" in first["text"]["text"]
+    assert next(rich_elements(second)) == {"type": "user", "user_id": "U0ANA"}
+    assert next(rich_elements(third))["text"] == "where is VAT added?"
 
 
 def test_a_ranking_without_reasoning_says_that_more_will_come() -> None:
@@ -207,11 +297,45 @@ def test_an_error_has_no_votes_and_names_the_question() -> None:
     assert "context_actions" not in json.dumps(message.blocks)
 
 
-def test_votes_carry_an_opaque_id_and_nothing_else() -> None:
-    votes = draw_answer(SURE).blocks[-1]["elements"][0]
+def test_a_channel_without_vote_buttons_gets_none() -> None:
+    assert "feedback_buttons" not in json.dumps(draw_answer(replace(SURE, with_votes=False)).blocks)
 
-    assert votes["positive_button"]["value"] == f"up:{SURE.answer_id}"
-    assert votes["negative_button"]["value"] == f"down:{SURE.answer_id}"
+
+def test_buttons_carry_an_opaque_id_and_nothing_else() -> None:
+    *_, actions, _, votes = draw_answer(SURE).blocks
+    feedback = votes["elements"][0]
+
+    assert feedback["positive_button"]["value"] == f"up:{SURE.answer_id}"
+    assert feedback["negative_button"]["value"] == f"down:{SURE.answer_id}"
+    assert {button["value"] for button in actions["elements"]} == {SURE.answer_id}
+
+
+def test_why_opens_the_whole_reasoning_with_places_that_can_be_checked() -> None:
+    window = draw_why(replace(SURE, reasoning="word " * 500))
+    links = [element["url"] for element in rich_elements(window["blocks"]) if element["type"] == "link"]
+
+    assert links == [f"{HOME}blob/{COMMIT}/shop/billing/tax.py#L7", f"{HOME}commit/{'c' * 40}"]
+    assert sum(len(text["text"]) for text in rich_elements(window["blocks"][1])) > 2_400
+    assert "answers that say 81 %" in json.dumps(window)
+
+
+def test_more_shows_up_to_ten_candidates_with_a_vote_each() -> None:
+    many = tuple(RankedModule(f"m{number}", f"m{number}", 0.05) for number in range(14))
+    window = draw_more(replace(SURE, modules=many), {"m0": 1, "m1": -1})
+
+    assert sum(block["type"] == "actions" for block in window["blocks"]) == 10
+    assert [block["elements"][0]["text"] for block in window["blocks"] if block["type"] == "context"] == [
+        "_You said: it belongs here._",
+        "_You said: not here._",
+    ]
+
+
+def test_a_long_module_name_keeps_both_of_its_ends_in_a_menu() -> None:
+    option = module_option(ModuleFacts("begin/" + "x" * 200 + "/end", "p", "t", purpose="y" * 200))
+
+    assert option["text"]["text"].startswith("begin/")
+    assert option["text"]["text"].endswith("/end")
+    assert len(option["description"]["text"]) == 75
 
 
 def test_a_message_is_recognised_by_its_metadata_or_its_block() -> None:
@@ -223,12 +347,35 @@ def test_a_message_is_recognised_by_its_metadata_or_its_block() -> None:
     assert not speaks_of({"text": "q1"}, "q1")
 
 
-@pytest.mark.parametrize(("waiting", "said"), [(0, "…"), (1, "1 question before"), (7, "7 questions before")])
-def test_a_placeholder_says_how_many_wait(waiting: int, said: str) -> None:
-    message = draw_placeholder("q1", waiting=waiting)
+@pytest.mark.parametrize(
+    ("outlook", "said"),
+    [
+        (None, "Looking for the right modules…"),
+        (Outlook(0, 0.4, 1), "Looking for the right modules…"),
+        (Outlook(1, 5.2, 1), "Looking for the right modules… 1 question comes first, about 5 s to go."),
+        (Outlook(7, None, 1), "Looking for the right modules… 7 questions come first."),
+        (Outlook(90, 400, 2), "Looking for the right modules… 90 questions come first, about 7 min to go."),
+    ],
+)
+def test_a_placeholder_says_how_many_wait_and_how_long(outlook: Outlook | None, said: str) -> None:
+    message = draw_placeholder("q1", outlook=outlook)
 
-    assert said in message.text
+    assert message.text == said
     assert problems(message.blocks) == []
+
+
+def test_a_placeholder_says_when_nobody_works() -> None:
+    message = draw_placeholder("q1", "zh", outlook=Outlook(2, None, 0))
+
+    assert "目前没有工作进程在运行" in message.text
+
+
+def test_every_message_exists_in_every_language() -> None:
+    for language in LANGUAGES:
+        view = replace(ALONE, language=language)
+        for message in (*drawn(view), *told(view)):
+            assert problems(message.blocks) == []
+        assert [problem for window in windows(view) for problem in view_problems(window)] == []
 
 
 def test_help_and_home_are_valid() -> None:
@@ -256,8 +403,12 @@ def test_confidence_in_words_and_cells() -> None:
         ({"type": "section", "text": {"type": "mrkdwn", "text": " "}}, "a text of"),
         ({"type": "section", "text": {"type": "mrkdwn", "text": "x"}, "colour": "red"}, "has no colour"),
         ({"type": "context", "elements": [{"type": "mrkdwn", "text": "x"}] * 11}, "10"),
+        (
+            {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [SPOOFED]}]},
+            "a link to javascript:1",
+        ),
     ],
-)
+)  # fmt: skip
 def test_the_check_of_these_tests_finds_what_slack_would_refuse(block: dict[str, Any], wrong: str) -> None:
     assert wrong in " ".join(problems([block]))
 
@@ -267,3 +418,11 @@ def test_the_check_of_these_tests_counts() -> None:
 
     assert problems([{"type": "divider"}] * 51) == ["51 blocks"]
     assert "msg_blocks_too_long" in problems([section] * 5)[0]
+
+
+def test_the_check_of_these_tests_sees_live_parts() -> None:
+    broadcast = {"type": "rich_text", "elements": [{"type": "broadcast", "range": "channel"}]}
+    marked = {"type": "section", "text": {"type": "mrkdwn", "text": "<!here>", "verbatim": True}}
+    stranger = {"type": "rich_text_section", "elements": [{"type": "user", "user_id": "U0EVIL"}]}
+
+    assert [len(live_parts(part, people={"U0ANA"})) for part in (broadcast, marked, stranger)] == [1, 1, 1]

@@ -15,15 +15,17 @@ from datetime import UTC, datetime
 import pytest
 from slack_sdk import WebClient
 
-from bot.slack.blocks import draw_placeholder
+from bot.slack.answer_blocks import draw_placeholder
 from bot.slack.client import make_client
 from bot.slack.delivery import Delivery
+from bot.slack.views import Library
 from tests.bot.slack.payloads import wait_until
 from tests.factories import MODULES, make_answer, make_question, make_ranking
 from tests.fakes import Failure, FakeSlack
 from worker import store
 from worker.database import Sessions
 from worker.settings import Settings
+from worker.waiting import Outlook
 
 Ask = Callable[..., str]
 
@@ -45,7 +47,8 @@ def ask(slack: FakeSlack, shop: Sessions) -> Ask:
 
 @contextlib.contextmanager
 def delivering(settings: Settings, sessions: Sessions) -> Iterator[Delivery]:
-    delivery = Delivery(sessions=sessions, client=make_client(settings), poll=0.05)
+    client = make_client(settings)
+    delivery = Delivery(sessions=sessions, client_for=lambda _team: client, library=Library(settings), poll=0.05)
     delivery.start()
     try:
         yield delivery
@@ -77,6 +80,33 @@ def test_what_was_answered_while_nobody_delivered_is_one_message(
 
     assert len(slack.ours()) == 1
     assert "It adds VAT." in json.dumps(slack.ours()[0].blocks)
+
+
+def test_a_placeholder_tells_how_the_queue_moves_and_what_did_not_change_is_not_said_again(
+    slack: FakeSlack, shop: Sessions, slack_settings: Settings, ask: Ask
+) -> None:
+    ahead = [7]
+    client = make_client(slack_settings)
+    delivery = Delivery(
+        sessions=shop,
+        client_for=lambda _team: client,
+        library=Library(slack_settings),
+        waiting=lambda _: Outlook(ahead[0], 10.0 * ahead[0], 1),
+        poll=0.05,
+        news_seconds=0.1,
+    )
+    ask()
+    delivery.start()
+    try:
+        assert wait_until(lambda: slack.ours() and "7 questions come first, about 70 s" in slack.ours()[0].text)
+        time.sleep(0.5)
+        assert slack.called("chat.update") == []
+        ahead[0] = 1
+        assert wait_until(lambda: "1 question comes first, about 10 s" in slack.ours()[0].text)
+    finally:
+        delivery.stop()
+
+    assert len(slack.ours()) == 1
 
 
 def test_nothing_unfurls(slack: FakeSlack, shop: Sessions, slack_settings: Settings, ask: Ask) -> None:

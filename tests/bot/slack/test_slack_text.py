@@ -6,7 +6,8 @@ import doctest
 
 import pytest
 
-import bot.slack.blocks
+import bot.slack.answer_blocks
+import bot.slack.kit
 import bot.slack.text
 from bot.slack.text import LONGEST_REQUIREMENT, fit, length, read_requirement
 
@@ -46,7 +47,7 @@ def test_cutting_never_splits_an_entity(limit: int) -> None:
     assert kept.replace("&lt;", "").replace("&amp;", "").replace("&gt;", "") in ("", "…")
 
 
-@pytest.mark.parametrize("module", [bot.slack.text, bot.slack.blocks])
+@pytest.mark.parametrize("module", [bot.slack.text, bot.slack.kit, bot.slack.answer_blocks])
 def test_examples_in_the_documentation_are_right(module: object) -> None:
     result = doctest.testmod(module)  # type: ignore[arg-type]
 

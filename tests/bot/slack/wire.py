@@ -35,6 +35,13 @@ class Handler(BaseHTTPRequestHandler):
         for name in ("blocks", "metadata", "view"):
             if isinstance(arguments.get(name), str):
                 arguments[name] = json.loads(arguments[name])
+        if self.path.startswith("/response/"):
+            self.slack.responses.append(arguments)
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+            return
         token = arguments.pop("token", "") or (self.headers["Authorization"] or "").removeprefix("Bearer ")
         reply = self.slack.answer(self.path.removeprefix("/api/"), arguments, token)
         self.close_connection = True
@@ -49,8 +56,9 @@ class Handler(BaseHTTPRequestHandler):
             **headers,
         }.items():
             self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
+        with contextlib.suppress(OSError):  # who called may have lost patience
+            self.end_headers()
+            self.wfile.write(content)
 
     def do_GET(self) -> None:
         """The WebSocket side: shake hands, say hello, then read until one of us goes."""
@@ -69,7 +77,10 @@ class Handler(BaseHTTPRequestHandler):
                 if opcode == PING and not self.slack.deaf:
                     link.send(PONG, data)
                 elif opcode == TEXT:
-                    self.slack.acknowledged[json.loads(data)["envelope_id"]].set()
+                    said = json.loads(data)
+                    if said.get("payload"):
+                        self.slack.replies[said["envelope_id"]] = said["payload"]
+                    self.slack.acknowledged[said["envelope_id"]].set()
                 elif opcode == CLOSE:
                     return
         finally:

@@ -1,0 +1,121 @@
+"""
+Who is asked when a person wants a person: the owners of the top module, else the helpers of the settings.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from slack_sdk.errors import SlackApiError
+
+from bot.slack.blocks import Message
+from bot.slack.calls import NOBODY, Calls
+from bot.slack.client import error_code, needed_scope
+from bot.slack.context import courtesy, words
+from bot.slack.phrases import say
+from bot.slack.views import Library, language_in
+from graph.contacts import contacts
+from inference.values import RankedModule
+from worker import store
+from worker.database import Sessions
+from worker.tables import Notice
+
+log = logging.getLogger("signpost.slack")
+
+ASK, HELP, VERDICT = "ask", "help", "verdict"
+
+_MOST_OWNERS = 2
+_MOST_MEMBERS = 5
+
+
+def add_help_notices(sessions: Sessions, calls: Calls, library: Library, wanted: Notice) -> None:
+    """
+    Find out whom to ask, and write down what they are to be asked; one message for each.
+
+    Args:
+        wanted: A notice of the kind `ask`, with the one who wants to know in its payload.
+    """
+    if wanted.question_id is None:
+        return
+    asker = str(wanted.payload["asker"])
+    with sessions() as session:
+        asked = store.question(session, wanted.question_id)
+        answer = store.answer_of(session, wanted.question_id)
+        repository = store.repository(session, asked.repository_id)
+        language = language_in(asked)
+        modules = [RankedModule.from_json(module) for module in answer.modules] if answer else []
+    if not modules or answer is None or not asked.text:
+        return
+    location, commit = Path(repository.location), answer.graph_commit or "HEAD"
+    mails = [contact.mail for contact in contacts(location, modules[0].path, commit=commit)]
+    owners = [person for person in _people_of(calls, wanted.team, mails) if person != asker][:_MOST_OWNERS]
+    recipients = owners or _helpers(calls, wanted.team, library.helpers, without=asker)
+    if not recipients:
+        _tell(calls, wanted, asker, words(say("nobody_to_ask", language)))
+        return
+    with sessions.begin() as session:
+        for recipient in recipients:
+            store.add_notice(
+                session,
+                kind=HELP,
+                key=f"help:{asked.id}:{recipient}",
+                team=wanted.team,
+                recipient=recipient,
+                question_id=asked.id,
+                payload={"asker": asker, "owner": recipient in owners},
+                now=datetime.now(UTC),
+            )
+
+
+def _tell(calls: Calls, wanted: Notice, asker: str, message: Message) -> None:
+    client = calls.client_for(wanted.team)
+    courtesy(
+        lambda: client.chat_postEphemeral(
+            channel=wanted.channel or asker,
+            user=asker,
+            text=message.text,
+            blocks=list(message.blocks),
+            thread_ts=wanted.thread_ts,
+        )
+    )
+
+
+def _people_of(calls: Calls, team: str, mails: Iterable[str]) -> list[str]:
+    """The people of the workspace behind some addresses; who has none there is left out."""
+    found: list[str] = []
+    client = calls.client_for(team)
+    for mail in mails:
+        try:
+            user = calls.make(client.users_lookupByEmail, team, email=mail)["user"]
+        except SlackApiError as error:
+            if error_code(error) == "missing_scope":
+                log.error("the scope %s is missing: owners cannot be found", needed_scope(error))
+                return found
+            if error_code(error) not in NOBODY:
+                raise
+            continue
+        if not user.get("deleted") and not user.get("is_bot"):
+            found.append(str(user["id"]))
+    return list(dict.fromkeys(found))
+
+
+def _helpers(calls: Calls, team: str, helpers: Iterable[str], *, without: str) -> list[str]:
+    found: list[str] = []
+    for helper in helpers:
+        home, _, recipient = helper.rpartition(":")
+        if home and home != team:
+            continue
+        if recipient.startswith("S"):
+            client = calls.client_for(team)
+            try:
+                members = calls.make(client.usergroups_users_list, team, usergroup=recipient).get("users") or []
+            except SlackApiError as error:
+                log.error("the members of the group %s are unknown: %s", recipient, error_code(error))
+                members = []
+            found += members[:_MOST_MEMBERS]
+        else:
+            found.append(recipient)
+    return [recipient for recipient in dict.fromkeys(found) if recipient != without]
