@@ -4,6 +4,7 @@ Asking a human: who is asked, what they can say, and that none of it is said twi
 
 import json
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -188,6 +189,7 @@ def test_a_bot_killed_while_it_asked_asks_nobody_twice(
     slack.fail("chat.postMessage", Failure(seconds=1.5))
     with process(slack_settings) as child:
         assert wait_until(lambda: slack.called("conversations.open"))
+        time.sleep(0.7)  # by now the post is under way, which takes 1.5 s
         child.kill()
         assert wait_until(lambda: slack.ours(OLGA))
     with process(slack_settings):
