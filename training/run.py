@@ -44,6 +44,7 @@ from training.config import TrainingConfig
 from training.corpus import Corpus, Report, read_corpus, stage_of
 from training.dataset import Dataset, build_dataset
 from training.evaluate import scorecard
+from training.events import event_file
 from training.fitting import fit_ranker, shortlist_texts
 from training.merge import MergeReport, save_merged, verify_merged
 from training.mix import dev_rows, training_rows
@@ -84,6 +85,7 @@ def train_release(
     corrections: Path | None = None,
     previous: Path | None = None,
     encoder: Path | None = None,
+    events: Path | None = None,
     report: Report = lambda stage, done, total, detail: None,
     now: datetime | None = None,
 ) -> TrainedRelease:
@@ -99,6 +101,7 @@ def train_release(
         corrections: JSONL of confirmed feedback (`inference.labelled`), or None.
         previous: Folder of the release that serves, to be compared on the same held-out rows.
         encoder: Folder of the sentence encoder; None goes without one.
+        events: Folder for TensorBoard event files; None writes none.
         report: Receives progress.
         now: The clock; the release is named after it.
 
@@ -122,7 +125,9 @@ def train_release(
     kept = checkpoint_folder(home, dataset_hash=dataset.hash, config=config, base_hash=base_hash)
     remove_stale_checkpoints(home, keep=kept)
     with _building(home / "releases", release_id) as folder, _vector_cache(home, encoder) as cache:
-        trained, merge = _train_and_merge(dataset, catalog, base_model, folder, config, report, checkpoint=kept)
+        trained, merge = _train_and_merge(
+            dataset, catalog, base_model, folder, config, report, checkpoint=kept, events=events
+        )
         model = LanguageModel.load(folder / "model")
         memory: dict[str, Floats] = {}
         ranker, dev, test = fit_ranker(
@@ -181,22 +186,25 @@ def _train_and_merge(
     report: Report,
     *,
     checkpoint: Path,
+    events: Path | None,
 ) -> tuple[TrainingLog, MergeReport]:
     model, tokenizer = open_backend(choose_backend(), base_model, config)
     rows = training_rows(tokenizer, dataset, catalog, config)
     untrained = LanguageModel(model.eval(), tokenizer)
     start = card_rows(untrained, catalog, memory={}, progress=stage_of(report, "module cards, untrained"))
     model.train()
-    trained = train_adapter(
-        model,
-        tokenizer,
-        rows,
-        start=start,
-        config=config,
-        dev=dev_rows(tokenizer, dataset, catalog, config),
-        checkpoint=checkpoint,
-        progress=stage_of(report, "fine-tune"),
-    )
+    with event_file(events) as observe:
+        trained = train_adapter(
+            model,
+            tokenizer,
+            rows,
+            start=start,
+            config=config,
+            dev=dev_rows(tokenizer, dataset, catalog, config),
+            checkpoint=checkpoint,
+            progress=stage_of(report, "fine-tune"),
+            observe=observe,
+        )
     golden = _golden_prompts(tokenizer, dataset, catalog, config.golden_prompts)
     report("merge", 0, 1, "16-bit weights")
     logits = save_merged(model, tokenizer, target=folder / "model", adapter=folder / "adapter", golden=golden)
