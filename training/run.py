@@ -40,6 +40,7 @@ from inference.shortlist import Shortlist
 from inference.vectors import KeptVectors
 from training.backends import choose_backend, open_backend
 from training.checkpoint import checkpoint_folder, remove_checkpoint, remove_stale_checkpoints
+from training.comparison import HITS
 from training.config import TrainingConfig
 from training.corpus import Corpus, Report, read_corpus, stage_of
 from training.dataset import Dataset, build_dataset
@@ -142,8 +143,9 @@ def train_release(
             progress=stage_of(report, "evaluate"),
         )
         card |= {"held_out": dataset.held_out, "merge": merge.to_json(), "dataset": dataset.counts()}
+        hits = {"hit@1": card.pop("system_hits"), "hit@3": card.pop("system_hits3")}
         verdict = _judge(
-            card, previous, dataset, catalog, feedback=feedback, config=config, report=report, vectors=cache
+            hits, previous, dataset, catalog, feedback=feedback, config=config, report=report, vectors=cache
         )
         card["verdict"] = {"promote": verdict.promote, "reason": verdict.reason}
         deployed = _deployed_rows(ranker, corpus.catalog, memory=memory, report=report)
@@ -152,6 +154,7 @@ def train_release(
         shortlist = Shortlist.fit(corpus.catalog, past, vectors=vectors)
         if vectors is not None:
             vectors.save(folder / "vectors.safetensors")
+        write_atomically(folder / HITS, json.dumps(hits).encode())
         _write_parts(folder, corpus.catalog, past, shortlist, deployed, ranker.fusion, card)
         write_release_info(
             folder,
@@ -232,7 +235,7 @@ def _golden_prompts(tokenizer: Any, dataset: Dataset, catalog: Catalog, count: i
 
 
 def _judge(
-    card: dict[str, Any],
+    candidate: dict[str, dict[str, float]],
     previous: Path | None,
     dataset: Dataset,
     catalog: Catalog,
@@ -245,7 +248,6 @@ def _judge(
     """
     Compare with the release that serves: its language model and the feedback it knew, on this run's held-out rows.
     """
-    candidate = {"hit@1": card.pop("system_hits"), "hit@3": card.pop("system_hits3")}
     if previous is None:
         return compare(candidate, None)
     try:
