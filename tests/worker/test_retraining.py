@@ -1,18 +1,21 @@
+import errno
 import json
 import os
 import signal
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
+from safetensors import SafetensorError
 
 from inference.labelled import LabelledText, load_labelled
 from tests.factories import NOON, make_answer, make_question, make_release, make_repository
 from tests.fakes_ranker import FakeRanker, fake_train
 from tests.worker.processes import wait_until
 from worker import store
-from worker.context import Context
-from worker.jobs import MOST_TRAININGS, ProgressWriter
+from worker.context import Context, set_context
+from worker.jobs import MOST_TRAININGS, ProgressWriter, retrain
 from worker.process import Children
 from worker.queues import enqueue_training
 from worker.rankers import RankerCache
@@ -91,6 +94,23 @@ def test_the_same_requirement_asked_twice_is_one_label(tmp_path):
     assert json.loads(line)["modules"] == ["b", "a"]
     assert json.loads(line)["date"] == "2026-03-03T12:00:00+00:00"
     assert write_corrections(tmp_path / "none.jsonl", []) is None
+
+
+@pytest.mark.parametrize("kind", [partial(OSError, errno.ENOSPC), SafetensorError])
+def test_a_disk_that_fills_is_said_in_one_sentence(kind, sqlite_sessions, connection, settings):
+    def full(order, report):
+        raise kind(os.strerror(errno.ENOSPC) + (" (os error 28)" if kind is SafetensorError else ""))
+
+    training_id = order_training(sqlite_sessions, connection)
+    set_context(Context(settings, sqlite_sessions, connection, "w", RankerCache(FakeRanker), full))
+    try:
+        retrain(training_id)
+    finally:
+        set_context(None)
+    training = training_of(sqlite_sessions, training_id)
+
+    assert training.state == "failed"
+    assert training.error.startswith("The disk of the worker is full: free some space")
 
 
 def test_a_running_training_tells_in_sql_how_many_seconds_are_left(sqlite_sessions, connection, settings):
