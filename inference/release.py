@@ -11,6 +11,7 @@ A release on disk: everything an answer needs, in one folder that is complete or
     vectors.safetensors     what the sentence encoder said of cards and past requirements; absent without one
     fusion.json             weights, temperature, threshold
     scorecard.json          how it did on held-out requirements
+    scorecard.html          the same as a page
     hits.json               the same by requirement, for paired comparisons
 """
 

@@ -50,6 +50,7 @@ from training.fitting import fit_ranker, shortlist_texts
 from training.merge import MergeReport, save_merged, verify_merged
 from training.mix import dev_rows, training_rows
 from training.rows import card_rows
+from training.scorecard_page import scorecard_page
 from training.sft import TrainingLog, train_adapter
 from training.verdict import Verdict, compare
 
@@ -154,6 +155,8 @@ def train_release(
         shortlist = Shortlist.fit(corpus.catalog, past, vectors=vectors)
         if vectors is not None:
             vectors.save(folder / "vectors.safetensors")
+        about = {"repository": name, "code at": corpus.catalog.commit, "base model": base_model.name}
+        write_atomically(folder / "scorecard.html", scorecard_page(release_id, card, about=about).encode())
         write_atomically(folder / HITS, json.dumps(hits).encode())
         _write_parts(folder, corpus.catalog, past, shortlist, deployed, ranker.fusion, card)
         write_release_info(
