@@ -75,6 +75,7 @@ def _is_for_people(problem: Exception) -> bool:
         "BaseModelError",
         "BenchError",
         "CommandError",
+        "ExportError",
         "MergeError",
         "NoPreviousReleaseError",
         "ReleaseError",

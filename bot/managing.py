@@ -11,7 +11,7 @@ import typer
 
 from bot.shared import RepoName, console, settings
 
-release_app = typer.Typer(no_args_is_help=True, help="List releases, show one, promote one, roll back.")
+release_app = typer.Typer(no_args_is_help=True, help="List releases, show, promote, compare, export, roll back.")
 feedback_app = typer.Typer(no_args_is_help=True, help="Vote, correct, and review corrections.")
 
 
@@ -88,6 +88,55 @@ def release_rollback(repo: RepoName = None) -> None:
         repository = stack.find_repository(session, known, repo)
         now_serving = store.rollback_release(session, repository.id, datetime.now(UTC)).id
     typer.echo(f"{now_serving} answers from the next question on.")
+
+
+@release_app.command("compare")
+def release_compare(
+    first: Annotated[str, typer.Argument(help="Id of one release.")],
+    second: Annotated[str, typer.Argument(help="Id of the other.")],
+) -> None:
+    """
+    Print two scorecards side by side, with a paired test on the rows both were held out on.
+    """
+    from rich.table import Table
+
+    from bot import stack
+    from training.comparison import compare_releases
+    from worker import store
+
+    with stack.open_stack(settings()) as open_stack, open_stack.sessions() as session:
+        folders = [Path(store.release(session, name).folder) for name in (first, second)]
+    found = compare_releases(*folders)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for info in found.infos:
+        table.add_column(info.id, justify="right", overflow="fold")
+    for name, *values in found.figures:
+        table.add_row(name, *("-" if value is None else f"{value:.3f}" for value in values))
+    console().print(table)
+    for pair in found.pairs:
+        means = f"{pair.first:.3f} → {pair.second:.3f}"
+        typer.echo(f"{pair.measure} on {pair.rows} shared rows: {means}, p = {pair.p:.3f} (McNemar)")
+    if found.reason:
+        typer.echo(f"No paired test: {found.reason}")
+
+
+@release_app.command("export")
+def release_export(
+    release: Annotated[str, typer.Argument(help="Id of the release.")],
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+    form: Annotated[str, typer.Option("--as", help="hf, or gguf or mlx where their converter is installed.")] = "hf",
+) -> None:
+    """
+    Write a release's merged model where other programs can load it.
+    """
+    from bot import stack
+    from training.export import export_release
+    from worker import store
+
+    with stack.open_stack(settings()) as open_stack, open_stack.sessions() as session:
+        source = Path(store.release(session, release).folder)
+    typer.echo(f"{release} is exported to {export_release(source, folder, form=form)}.")
 
 
 @feedback_app.command("vote")

@@ -12,6 +12,8 @@ A release on disk: everything an answer needs, in one folder that is complete or
     fusion.json             weights, temperature, threshold
     belonging.json          how many modules belong to a requirement
     scorecard.json          how it did on held-out requirements
+    scorecard.html          the same as a page
+    hits.json               the same by requirement, for paired comparisons
 """
 
 from __future__ import annotations

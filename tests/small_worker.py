@@ -38,6 +38,7 @@ def train_small(order: TrainingOrder, report: Report) -> TrainedRelease:
         corrections=order.corrections,
         previous=order.previous,
         encoder=linked_encoder(order.home),
+        events=order.events,
         report=report,
     )
 

@@ -13,7 +13,7 @@ from graph.values import Catalog
 from inference.prompt import LABELS, choose_prompt
 from inference.scorers import MOST_CANDIDATES
 from training.dataset import Example
-from training.sft import TrainingRow
+from training.batches import TrainingRow
 
 
 def choice_row(

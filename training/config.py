@@ -27,10 +27,17 @@ class TrainingConfig:
         row_learning_rate: Peak, for the module rows; they start from encoded cards and have no pretrained scale.
         rank_weight: Weight of the ranking loss beside the generative loss.
         batch_rows: Rows in one step; rows of similar length share a batch.
+        micro_rows: Rows in one forward pass, at most; a step of more is accumulated and learns the same. Lower it where
+            memory is short.
         epochs: Passes over the chosen rows.
         token_budget: Tokens to train on, all epochs together; rows beyond it are left out, newest history kept first.
         max_seconds: Wall-clock limit of the adapter training. The schedule follows whichever of tokens and time is
             further, so that a slow machine ends with an annealed, usable adapter; reaching it is recorded.
+        checkpoint_steps: Steps between two checkpoints: what a killed run repeats at most, a minute or two on a CPU.
+        dev_checks: How often the dev rows are looked at in a whole run; 0: never.
+        dev_rows: Dev rows of one look, at most; without a backward pass 64 cost about three steps.
+        patience: Looks without a better dev hit@1 (then ranking loss) after which a run ends with the best adapter;
+            0: it looks, but never ends early. A look at 64 rows is uncertain by six points: fewer would stop on noise.
         reasoning_share: Share of chain-of-thought rows among the generative ones. 0.5 is 1:1 with direct rows, the
             published mix.
         ranking_share: Share of the token budget for rows that only rank (a prompt, no answer). They cost a quarter of
@@ -53,9 +60,14 @@ class TrainingConfig:
     row_learning_rate: float = 5e-3
     rank_weight: float = 1.0
     batch_rows: int = 8
+    micro_rows: int = 8
     epochs: int = 2
     token_budget: int = 600_000
     max_seconds: float = 3_600.0
+    checkpoint_steps: int = 50
+    dev_checks: int = 10
+    dev_rows: int = 64
+    patience: int = 4
     reasoning_share: float = 0.5
     ranking_share: float = 0.5
     max_graph_examples: int = 3_000
@@ -77,6 +89,7 @@ def demo_config() -> TrainingConfig:
         token_budget=105_000,
         epochs=1,
         max_seconds=270.0,
+        dev_checks=0,  # too short a run to end early
         max_graph_examples=1_600,
         max_past=4_000,
         max_encoded=1_000,

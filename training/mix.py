@@ -10,9 +10,9 @@ from typing import Any
 
 from graph.values import Catalog
 from inference.prompt import explain_answer, explain_prompt, place_prompt
+from training.batches import TrainingRow, encode_row
 from training.config import TrainingConfig
 from training.dataset import Dataset, Example
-from training.sft import TrainingRow, encode_row
 
 MAX_RELEVANT = 3
 
@@ -34,6 +34,15 @@ def training_rows(tokenizer: Any, dataset: Dataset, catalog: Catalog, config: Tr
     )
     ranking = ((_direct(tokenizer, example, catalog, place, answer=""),) for example in reversed(examples))
     return rows + _fill(tokenizer, ranking, budget * config.ranking_share)
+
+
+def dev_rows(tokenizer: Any, dataset: Dataset, catalog: Catalog, config: TrainingConfig) -> list[TrainingRow]:
+    """
+    Render dev rows for early stopping, mixed by a hash: they only rank.
+    """
+    place = {module: i for i, module in enumerate(catalog.module_ids)}
+    examples = sorted(dataset.split("dev"), key=_priority)[: config.dev_rows]
+    return [_direct(tokenizer, example, catalog, place, answer="") for example in examples]
 
 
 def _fill(tokenizer: Any, groups: Iterable[tuple[TrainingRow, ...]], tokens: float) -> list[TrainingRow]:

@@ -6,7 +6,7 @@ One training run: a repository in, a verified release out, or nothing at all.
 
 The steps: index, read history, make the dataset, train the adapter, merge, verify, encode the module rows, fit the
 fusion on dev, measure on test, then build the deployed index at the newest commit. The release folder is built
-beside its place and renamed into it, so that a killed run leaves none.
+beside its place and renamed into it, so that a killed run leaves none; its adapter training goes on from a checkpoint.
 """
 
 from __future__ import annotations
@@ -38,14 +38,18 @@ from inference.rows import ModuleRows
 from inference.shortlist import Shortlist
 from inference.vectors import KeptVectors
 from training.backends import choose_backend, open_backend
+from training.checkpoint import checkpoint_folder, remove_checkpoint, remove_stale_checkpoints
+from training.comparison import HITS
 from training.config import TrainingConfig
 from training.corpus import Corpus, Report, read_corpus, stage_of
 from training.dataset import Dataset, build_dataset
 from training.evaluate import scorecard
+from training.events import event_file
 from training.fitting import fit_ranker, shortlist_texts
 from training.merge import MergeReport, save_merged, verify_merged
-from training.mix import training_rows
+from training.mix import dev_rows, training_rows
 from training.rows import card_rows
+from training.scorecard_page import scorecard_page
 from training.sft import TrainingLog, train_adapter
 from training.verdict import Verdict, compare
 
@@ -82,6 +86,7 @@ def train_release(
     corrections: Path | None = None,
     previous: Path | None = None,
     encoder: Path | None = None,
+    events: Path | None = None,
     report: Report = lambda stage, done, total, detail: None,
     now: datetime | None = None,
 ) -> TrainedRelease:
@@ -97,6 +102,7 @@ def train_release(
         corrections: JSONL of confirmed feedback (`inference.labelled`), or None.
         previous: Folder of the release that serves, to be compared on the same held-out rows.
         encoder: Folder of the sentence encoder; None goes without one.
+        events: Folder for TensorBoard event files; None writes none.
         report: Receives progress.
         now: The clock; the release is named after it.
 
@@ -116,8 +122,13 @@ def train_release(
     dataset.save(home / "datasets")
     catalog = corpus.past_catalog.without_symbols(dataset.held_out_symbols())
     release_id = f"{name}-{now:%Y%m%d-%H%M%S}"
+    base_hash = _weights_hash(base_model)
+    kept = checkpoint_folder(home, dataset_hash=dataset.hash, config=config, base_hash=base_hash)
+    remove_stale_checkpoints(home, keep=kept)
     with _building(home / "releases", release_id) as folder, _vector_cache(home, encoder) as cache:
-        trained, merge = _train_and_merge(dataset, catalog, base_model, folder, config, report)
+        trained, merge = _train_and_merge(
+            dataset, catalog, base_model, folder, config, report, checkpoint=kept, events=events
+        )
         model = LanguageModel.load(folder / "model")
         memory: dict[str, Floats] = {}
         ranker, dev, test = fit_ranker(
@@ -132,8 +143,9 @@ def train_release(
             progress=stage_of(report, "evaluate"),
         )
         card |= {"held_out": dataset.held_out, "merge": merge.to_json(), "dataset": dataset.counts()}
+        hits = {"hit@1": card.pop("system_hits"), "hit@3": card.pop("system_hits3")}
         verdict = _judge(
-            card, previous, dataset, catalog, feedback=feedback, config=config, report=report, vectors=cache
+            hits, previous, dataset, catalog, feedback=feedback, config=config, report=report, vectors=cache
         )
         card["verdict"] = {"promote": verdict.promote, "reason": verdict.reason}
         deployed = _deployed_rows(ranker, corpus.catalog, memory=memory, report=report)
@@ -142,6 +154,9 @@ def train_release(
         shortlist = Shortlist.fit(corpus.catalog, past, vectors=vectors)
         if vectors is not None:
             vectors.save(folder / "vectors.safetensors")
+        about = {"repository": name, "code at": corpus.catalog.commit, "base model": base_model.name}
+        write_atomically(folder / "scorecard.html", scorecard_page(release_id, card, about=about).encode())
+        write_atomically(folder / HITS, json.dumps(hits).encode())
         _write_parts(folder, corpus.catalog, past, shortlist, deployed, ranker, card)
         write_release_info(
             folder,
@@ -153,7 +168,7 @@ def train_release(
                 evaluated_commit=corpus.past_catalog.commit,
                 catalog_fingerprint=corpus.catalog.fingerprint,
                 dataset_hash=dataset.hash,
-                base_model={"name": base_model.name, "weights": _weights_hash(base_model)},
+                base_model={"name": base_model.name, "weights": base_hash},
                 prompt_hash=prompt_hash(model.tokenizer),
                 created_at=now.isoformat(timespec="seconds"),
                 versions=_versions(),
@@ -161,20 +176,40 @@ def train_release(
                 encoder={"name": encoder.name, "weights": _weights_hash(encoder)} if encoder is not None else {},
             ),
         )
+    remove_checkpoint(kept)
     return TrainedRelease(
         release_id, home / "releases" / release_id, dataset.hash, corpus.catalog.commit, card, verdict
     )
 
 
 def _train_and_merge(
-    dataset: Dataset, catalog: Catalog, base_model: Path, folder: Path, config: TrainingConfig, report: Report
+    dataset: Dataset,
+    catalog: Catalog,
+    base_model: Path,
+    folder: Path,
+    config: TrainingConfig,
+    report: Report,
+    *,
+    checkpoint: Path,
+    events: Path | None,
 ) -> tuple[TrainingLog, MergeReport]:
     model, tokenizer = open_backend(choose_backend(), base_model, config)
     rows = training_rows(tokenizer, dataset, catalog, config)
     untrained = LanguageModel(model.eval(), tokenizer)
     start = card_rows(untrained, catalog, memory={}, progress=stage_of(report, "module cards, untrained"))
     model.train()
-    trained = train_adapter(model, tokenizer, rows, start=start, config=config, progress=stage_of(report, "fine-tune"))
+    with event_file(events) as observe:
+        trained = train_adapter(
+            model,
+            tokenizer,
+            rows,
+            start=start,
+            config=config,
+            dev=dev_rows(tokenizer, dataset, catalog, config),
+            checkpoint=checkpoint,
+            progress=stage_of(report, "fine-tune"),
+            observe=observe,
+        )
     golden = _golden_prompts(tokenizer, dataset, catalog, config.golden_prompts)
     report("merge", 0, 1, "16-bit weights")
     logits = save_merged(model, tokenizer, target=folder / "model", adapter=folder / "adapter", golden=golden)
@@ -202,7 +237,7 @@ def _golden_prompts(tokenizer: Any, dataset: Dataset, catalog: Catalog, count: i
 
 
 def _judge(
-    card: dict[str, Any],
+    candidate: dict[str, dict[str, float]],
     previous: Path | None,
     dataset: Dataset,
     catalog: Catalog,
@@ -215,7 +250,6 @@ def _judge(
     """
     Compare with the release that serves: its language model and the feedback it knew, on this run's held-out rows.
     """
-    candidate = {"hit@1": card.pop("system_hits"), "hit@3": card.pop("system_hits3")}
     if previous is None:
         return compare(candidate, None)
     try:
@@ -342,5 +376,8 @@ def _log_json(trained: TrainingLog) -> dict[str, Any]:
         "tokens": trained.tokens,
         "seconds": round(trained.seconds, 1),
         "stopped_by_time": trained.stopped_by_time,
+        "stopped_early": trained.stopped_early,
+        "resumed_at": trained.resumed_at,
+        "dev": [list(row) for row in trained.dev],
         "losses": [list(row) for row in trained.losses],
     }

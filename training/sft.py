@@ -3,16 +3,19 @@ Supervised fine-tuning of one LoRA adapter on two objectives at once.
 
 Generative: after the prompt, say the module's id (direct rows) or the reasoning and then the id (chain-of-thought
 rows); only the answer's tokens count. Ranking: the hidden state at the prompt's end, compared with one row a module;
-the rows start from encoded cards. One forward pass serves both.
+the rows start from encoded cards. One forward pass serves both (`training.objective`).
+
+A run that is killed goes on from its checkpoint with the same rows in the same order (`training.checkpoint`).
 """
 
 from __future__ import annotations
 
+import logging
 import math
-import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,49 +24,12 @@ from torch import nn
 from graph.values import Progress
 from inference.prompt import end_token_id
 from inference.rows import ModuleRows
+from training.batches import Encoded, TrainingRow, encode_row, order_hash, plan_batches
+from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.config import TrainingConfig
+from training.objective import RowScorer, StepLoss, accumulate_gradients, dev_score
 
-IGNORED = -100
-START = 2.0  # the length card rows start with: logits a nat or so apart
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingRow:
-    """
-    One row as the trainer sees it.
-
-    Args:
-        prompt: Rendered by `inference.prompt`.
-        answer: What the assistant should say, without the end token; "" for rows that only rank.
-        relevant: Positions of the true modules for the ranking objective; empty for rows without it.
-    """
-
-    prompt: str
-    answer: str
-    relevant: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """
-    A row as tokens.
-
-    Args:
-        ids: Prompt, answer and end token.
-        prompt_length: How many of *ids* are prompt.
-        relevant: As in `TrainingRow`.
-    """
-
-    ids: tuple[int, ...]
-    prompt_length: int
-    relevant: tuple[int, ...]
-
-    @property
-    def labels(self) -> tuple[int, ...]:
-        """
-        *ids* with the prompt masked: exactly the answer and its end token count.
-        """
-        return (IGNORED,) * self.prompt_length + self.ids[self.prompt_length :]
+log = logging.getLogger("signpost.training")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +38,12 @@ class TrainingLog:
     What a run did.
 
     Args:
-        steps, tokens, seconds: Optimizer steps, tokens seen, wall-clock seconds.
+        steps, tokens, seconds: Optimizer steps, tokens seen, wall-clock seconds, those before a kill included.
         losses: (step, generative loss, ranking loss), every few steps.
         stopped_by_time: True when max_seconds ended the run before all tokens were seen.
+        dev: (step, hit@1, ranking loss) on dev rows, at every check.
+        stopped_early: True when dev hit@1 did not rise any more; the adapter is then that of the best check.
+        resumed_at: The step from which a checkpoint was continued; 0 for a run in one piece.
     """
 
     steps: int
@@ -82,44 +51,40 @@ class TrainingLog:
     seconds: float
     losses: tuple[tuple[int, float, float], ...]
     stopped_by_time: bool
+    dev: tuple[tuple[int, float, float], ...] = ()
+    stopped_early: bool = False
+    resumed_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StepFigures:
+    """
+    What is known after one step, for those who watch.
+
+    Args:
+        step: From 1.
+        loss: Of this step.
+        learning_rate: Of the adapter.
+        tokens: Seen so far.
+        tokens_per_second: Since this process began to train.
+        dev_hit: Newest dev hit@1; None before the first check.
+    """
+
+    step: int
+    loss: StepLoss
+    learning_rate: float
+    tokens: int
+    tokens_per_second: float
+    dev_hit: float | None
+
+
+Observer = Callable[[StepFigures], None]
 
 
 class TrainingError(Exception):
     """
     Training cannot start or cannot go on; the message says why and what to do.
     """
-
-
-def encode_row(tokenizer: Any, row: TrainingRow) -> Encoded:
-    """
-    Tokenize prompt and answer apart, so that the prompt's tokens are those of serving whatever the answer is.
-    """
-    prompt = tokenizer(row.prompt, add_special_tokens=False)["input_ids"]
-    if not row.answer:
-        return Encoded(tuple(prompt), len(prompt), row.relevant)
-    answer = tokenizer(row.answer, add_special_tokens=False)["input_ids"]
-    return Encoded((*prompt, *answer, end_token_id(tokenizer)), len(prompt), row.relevant)
-
-
-def plan_batches(rows: Sequence[Encoded], config: TrainingConfig) -> list[list[Encoded]]:
-    """
-    Lay out every step of the run: shuffled by seed, rows of similar length together, cut at the token budget.
-
-    The same rows, config and seed give the same batches.
-    """
-    rng = random.Random(config.seed)  # noqa: S311 -- data order, nothing secret
-    batches: list[list[Encoded]] = []
-    spent = 0
-    for _ in range(config.epochs):
-        order = sorted(rows, key=lambda row: (len(row.ids) // 8, rng.random()))
-        epoch = [order[i : i + config.batch_rows] for i in range(0, len(order), config.batch_rows)]
-        rng.shuffle(epoch)
-        for batch in epoch:
-            spent += sum(len(row.ids) for row in batch)
-            if spent > config.token_budget and batches:
-                return batches
-            batches.append(batch)
-    return batches
 
 
 def train_adapter(
@@ -129,7 +94,10 @@ def train_adapter(
     *,
     start: ModuleRows,
     config: TrainingConfig,
+    dev: Sequence[TrainingRow] = (),
+    checkpoint: Path | None = None,
     progress: Progress = lambda done, total, label: None,
+    observe: Observer = lambda figures: None,
 ) -> TrainingLog:
     """
     Train the adapter inside *model* in place.
@@ -138,50 +106,49 @@ def train_adapter(
         model: From `open_backend`, in training mode.
         rows: Direct and chain-of-thought rows.
         start: Card rows, centre and scale of the untrained model: where the ranking objective begins.
+        dev: Held-out rows for early stopping, with their true modules; none: it never stops early.
+        checkpoint: Folder from which a killed run goes on, see `checkpoint_folder`; None keeps nothing.
         progress: Called with (done, total, loss line), in tokens; time counts when it is further, as for the schedule.
+            What it raises ends the run at a clean point, after a checkpoint.
+        observe: Called with the figures of every step.
 
     Raises:
-        TrainingError: no rows, or the loss became NaN.
+        TrainingError: no rows, or the loss or its gradients are no numbers any more. The model then holds the weights
+            from before that step, and so does the checkpoint.
     """
     if not rows:
         raise TrainingError("There is not one training row: index a repository with documentation or history first.")
-    device = next(model.parameters()).device
     batches = plan_batches([encode_row(tokenizer, row) for row in rows], config)
-    scorer = RowScorer(start).to(device)
-    adapter = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": adapter, "lr": config.learning_rate, "peak": config.learning_rate},
-            {"params": scorer.parameters(), "lr": config.row_learning_rate, "peak": config.row_learning_rate},
-        ],
-        weight_decay=0.0,
-    )
+    run = _Run(model, start, config, pad=end_token_id(tokenizer))
+    order = order_hash(batches)
+    if checkpoint is not None:
+        run.resume(load_checkpoint(checkpoint, order=order))
+
+    def keep() -> None:
+        if checkpoint is not None and run.step:
+            save_checkpoint(checkpoint, run.state(), order=order)
+
+    held_out = [encode_row(tokenizer, row) for row in dev if row.relevant]
     total = sum(len(row.ids) for batch in batches for row in batch)
-    started, done = time.monotonic(), 0
-    losses: list[tuple[int, float, float]] = []
-    for step, batch in enumerate(batches):
-        share = max(done / total, (time.monotonic() - started) / config.max_seconds)
+    every = max(1, len(batches) // config.dev_checks) if held_out and config.dev_checks else 0
+    while run.step < len(batches) and not run.stopped_early:
+        share = max(run.tokens / total, run.seconds / config.max_seconds)
         if share >= 1.0:
-            return TrainingLog(step, done, time.monotonic() - started, tuple(losses), True)
-        for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * schedule(share)
-        generative, ranking = _losses(model, scorer, batch, pad=end_token_id(tokenizer), device=device)
-        loss = generative + config.rank_weight * ranking
-        told = (generative.detach().item(), ranking.detach().item())
-        if not math.isfinite(sum(told)):
-            raise TrainingError(
-                f"The loss became {sum(told)} at step {step}: lower the learning rate; nothing was promoted."
-            )
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(adapter, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        done += sum(len(row.ids) for row in batch)
-        if step % 5 == 0:
-            losses.append((step, round(told[0], 4), round(told[1], 4)))
-        share = max(done / total, (time.monotonic() - started) / config.max_seconds)
-        progress(min(total, round(share * total)), total, f"loss {told[0]:.2f}, ranking {told[1]:.2f}")
-    return TrainingLog(len(batches), done, time.monotonic() - started, tuple(losses), False)
+            keep()
+            return run.log(stopped_by_time=True)
+        loss = _good_step(run, batches[run.step], share, keep)
+        if every and run.step % every == 0:
+            run.check(held_out)
+        if run.step % config.checkpoint_steps == 0 or run.step == len(batches) or run.stopped_early:
+            keep()
+        observe(run.figures(loss))
+        share = max(run.tokens / total, run.seconds / config.max_seconds)
+        try:
+            progress(min(total, round(share * total)), total, run.line(loss))
+        except BaseException:  # whoever watches wants it to stop: here nothing is half done
+            keep()
+            raise
+    return run.log(stopped_by_time=False)
 
 
 def schedule(share: float) -> float:
@@ -194,45 +161,176 @@ def schedule(share: float) -> float:
     return max(0.02, share / 0.05) if share < 0.05 else (1.0 - share) / 0.95
 
 
-class RowScorer(nn.Module):
+def _good_step(run: _Run, batch: Sequence[Encoded], share: float, keep: Callable[[], None]) -> StepLoss:
+    loss = run.learn(batch, schedule(share))
+    if loss is not None:
+        return loss
+    keep()
+    kept = f"the weights after step {run.step} are kept" if run.step else "no step was taken"
+    raise TrainingError(
+        f"The loss or its gradient became nan or infinite at step {run.step + 1}: {kept}, nothing was promoted; lower "
+        "the learning rate."
+    )
+
+
+class _Run:
     """
-    score(module) = (unit hidden state, centred and scaled) · row + bias
-
-    Only the objective needs it: after training the rows that serve are fitted anew on what the tuned model says.
+    The moving parts of one run, and how they get into a checkpoint and out of it.
     """
 
-    def __init__(self, start: ModuleRows) -> None:
-        super().__init__()
-        self.centre = nn.Parameter(torch.from_numpy(start.centre))
-        self.scale = float(start.scale[0])
-        self.rows = nn.Parameter(torch.from_numpy(start.cards) * START)
-        self.bias = nn.Parameter(torch.zeros(len(start.cards)))
+    def __init__(self, model: Any, start: ModuleRows, config: TrainingConfig, *, pad: int) -> None:
+        self._model = model
+        self._config = config
+        self._pad = pad
+        self._scorer = RowScorer(start).to(next(model.parameters()).device)
+        self._adapter = {name: value for name, value in model.named_parameters() if value.requires_grad}
+        self._learned = {
+            **{f"adapter/{name}": value for name, value in self._adapter.items()},
+            **{f"scorer/{name}": value for name, value in self._scorer.named_parameters()},
+        }
+        self._optimizer = torch.optim.AdamW(
+            [
+                {"params": list(self._adapter.values()), "peak": config.learning_rate},
+                {"params": list(self._scorer.parameters()), "peak": config.row_learning_rate},
+            ],
+            lr=config.learning_rate,
+            weight_decay=0.0,
+        )
+        self._began = time.monotonic()
+        self._before = (0.0, 0)  # seconds and tokens of earlier processes
+        self._losses: list[tuple[int, float, float]] = []
+        self._dev: list[tuple[int, float, float]] = []
+        self._best: dict[str, torch.Tensor] = {}
+        self._resumed_at = 0
+        self.step = 0
+        self.tokens = 0
 
-    def forward(self, states: torch.Tensor) -> torch.Tensor:
-        states = (nn.functional.normalize(states.float(), dim=-1) - self.centre) * self.scale  # (batch, hidden)
-        return states @ self.rows.T + self.bias  # (batch, modules)
+    @property
+    def seconds(self) -> float:
+        return self._before[0] + time.monotonic() - self._began
 
+    def learn(self, batch: Sequence[Encoded], factor: float) -> StepLoss | None:
+        """
+        Take one step; None when it would leave weights that are no numbers, which stay as they were.
+        """
+        for group in self._optimizer.param_groups:
+            group["lr"] = group["peak"] * factor
+        loss = accumulate_gradients(
+            self._model,
+            self._scorer,
+            batch,
+            rank_weight=self._config.rank_weight,
+            micro_rows=self._config.micro_rows,
+            pad=self._pad,
+        )
+        norm = nn.utils.clip_grad_norm_(self._adapter.values(), 1.0)
+        rows_norm = nn.utils.get_total_norm([p.grad for p in self._scorer.parameters() if p.grad is not None])
+        good = loss.finite and math.isfinite(float(norm)) and math.isfinite(float(rows_norm))
+        if good:
+            self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        if not good:
+            return None
+        if self.step % 5 == 0:
+            self._losses.append((self.step, round(loss.generative, 4), round(loss.ranking, 4)))
+        self.step += 1
+        self.tokens += sum(len(row.ids) for row in batch)
+        return loss
 
-def _losses(
-    model: Any, scorer: RowScorer, batch: Sequence[Encoded], *, pad: int, device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
-    width = max(len(row.ids) for row in batch)
-    ids = torch.tensor([[*row.ids, *[pad] * (width - len(row.ids))] for row in batch], device=device)
-    labels = torch.tensor([[*row.labels, *[IGNORED] * (width - len(row.ids))] for row in batch], device=device)
-    mask = torch.tensor([[1] * len(row.ids) + [0] * (width - len(row.ids)) for row in batch], device=device)
-    base = model.get_base_model()
-    states = base.model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state  # (batch, time, hidden)
-    counted = labels[:, 1:] != IGNORED
-    generative = torch.zeros((), device=device)
-    if counted.any():
-        logits = base.lm_head(states[:, :-1][counted])  # (answer tokens, vocabulary): only where one is predicted
-        generative = nn.functional.cross_entropy(logits.float(), labels[:, 1:][counted])
-    ranked = [i for i, row in enumerate(batch) if row.relevant]
-    if not ranked:
-        return generative, torch.zeros((), device=device)
-    ends = states[ranked, [batch[i].prompt_length - 1 for i in ranked]]  # (ranked, hidden)
-    log_probabilities = torch.log_softmax(scorer(ends), dim=-1)
-    ranking = -torch.stack(
-        [log_probabilities[place, list(batch[i].relevant)].mean() for place, i in enumerate(ranked)]
-    ).mean()
-    return generative, ranking
+    def check(self, held_out: Sequence[Encoded]) -> None:
+        """
+        Look at the dev rows, remember the best weights, and go back to them when patience is over.
+        """
+        self._model.eval()
+        hit, loss = dev_score(self._model, self._scorer, held_out, batch_rows=self._config.batch_rows, pad=self._pad)
+        self._model.train()
+        self._dev.append((self.step, round(hit, 4), round(loss, 4)))
+        if self._best_check() == len(self._dev) - 1:
+            self._best = {name: value.detach().cpu().clone() for name, value in self._learned.items()}
+        elif self.stopped_early:
+            log.info("dev hit@1 did not rise in %d checks: the adapter of the best one is taken", self._config.patience)
+            self._set(self._best)
+
+    @property
+    def stopped_early(self) -> bool:
+        """
+        Whether as many checks as patience allows went by since the best one.
+        """
+        patience = self._config.patience
+        return bool(patience and self._dev) and len(self._dev) - 1 - self._best_check() >= patience
+
+    def _best_check(self) -> int:
+        return max(range(len(self._dev)), key=lambda i: (self._dev[i][1], -self._dev[i][2], -i))
+
+    def state(self) -> Checkpoint:
+        tensors = {**self._learned, "rng/cpu": torch.get_rng_state()}
+        for name, value in self._learned.items():
+            for key, moment in self._optimizer.state.get(value, {}).items():
+                tensors[f"optimizer/{key}/{name}"] = moment
+        tensors |= {f"best/{name}": value for name, value in self._best.items()}
+        if torch.cuda.is_available():
+            tensors["rng/cuda"] = torch.cuda.get_rng_state()
+        about = {
+            "step": self.step,
+            "tokens": self.tokens,
+            "seconds": self.seconds,
+            "losses": self._losses,
+            "dev": self._dev,
+        }
+        return Checkpoint(tensors, about)
+
+    def resume(self, checkpoint: Checkpoint | None) -> None:
+        """
+        Take everything over from a checkpoint; None begins at the beginning.
+        """
+        if checkpoint is None:
+            return
+        tensors, about = checkpoint.tensors, checkpoint.about
+        if any(name not in tensors or tensors[name].shape != value.shape for name, value in self._learned.items()):
+            log.warning("the checkpoint is of another adapter or catalog: starting afresh")
+            return
+        self._set(tensors)
+        for name, value in self._learned.items():
+            keys = [key for key in ("step", "exp_avg", "exp_avg_sq") if f"optimizer/{key}/{name}" in tensors]
+            for key in keys:
+                moment = tensors[f"optimizer/{key}/{name}"]
+                self._optimizer.state[value][key] = moment if key == "step" else moment.to(value.device)
+        self._best = {name: tensors[f"best/{name}"] for name in self._learned if f"best/{name}" in tensors}
+        torch.set_rng_state(tensors["rng/cpu"])
+        if "rng/cuda" in tensors and torch.cuda.is_available():
+            torch.cuda.set_rng_state(tensors["rng/cuda"])
+        self.step = self._resumed_at = about["step"]
+        self.tokens = about["tokens"]
+        self._before = (about["seconds"], about["tokens"])
+        self._losses = [tuple(row) for row in about["losses"]]
+        self._dev = [tuple(row) for row in about["dev"]]
+        log.info("the adapter training goes on from step %d", self.step)
+
+    def _set(self, weights: dict[str, torch.Tensor]) -> None:
+        with torch.no_grad():
+            for name, value in self._learned.items():
+                value.copy_(weights[name])
+
+    def figures(self, loss: StepLoss) -> StepFigures:
+        rate = self._optimizer.param_groups[0]["lr"]
+        dev_hit = self._dev[-1][1] if self._dev else None
+        return StepFigures(self.step, loss, rate, self.tokens, self._speed(), dev_hit)
+
+    def line(self, loss: StepLoss) -> str:
+        dev = f", dev hit@1 {self._dev[-1][1]:.2f}" if self._dev else ""
+        return f"loss {loss.generative:.2f}, ranking {loss.ranking:.2f}{dev}, {self._speed():.0f} tokens/s"
+
+    def _speed(self) -> float:
+        return (self.tokens - self._before[1]) / max(time.monotonic() - self._began, 1e-6)
+
+    def log(self, *, stopped_by_time: bool) -> TrainingLog:
+        return TrainingLog(
+            steps=self.step,
+            tokens=self.tokens,
+            seconds=self.seconds,
+            losses=tuple(self._losses),
+            stopped_by_time=stopped_by_time,
+            dev=tuple(self._dev),
+            stopped_early=self.stopped_early,
+            resumed_at=self._resumed_at,
+        )

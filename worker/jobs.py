@@ -6,8 +6,10 @@ and go on from what SQL says is done. A job that comes too late finds nothing to
 """
 
 import logging
+import math
 import time
 import uuid
+from collections.abc import Callable
 
 from inference.values import RankedModule, Ranking
 from worker import store
@@ -172,6 +174,9 @@ def for_the_asker(problem: Exception, subject: str) -> str:
     """
     if FOR_PEOPLE & {f"{kind.__module__}.{kind.__qualname__}" for kind in type(problem).__mro__}:
         return str(problem)
+    if "No space left on device" in str(problem):  # safetensors tells it in an error of its own
+        log.error("the disk filled at %s", subject, exc_info=problem)
+        return "The disk of the worker is full: free some space and try again; what was there before is untouched."
     number = uuid.uuid4().hex[:8]
     log.error("error %s at %s", number, subject, exc_info=problem)
     return f"Something went wrong here (error {number}). It is in the log; ask again, or tell an admin."
@@ -214,30 +219,43 @@ def retrain(training_id: str) -> None:
 def _retrain(context: Context, training_id: str) -> None:
     with context.sessions.begin() as session:
         order = make_order(session, context.settings, training_id)
-    made = context.train(order, _ProgressWriter(context, training_id))
+    made = context.train(order, ProgressWriter(context, training_id))
     with context.sessions.begin() as session:
         state = register(session, training_id, made, now=context.now())
     log.info("training %s of %s: %s, release %s", training_id, order.name, state, made.id)
 
 
-class _ProgressWriter:
-    """Stores the progress of a training, at most once a second, and stops it when the worker stops."""
+class ProgressWriter:
+    """
+    Stores the progress of a training, at most once a second, and stops it when the worker stops.
 
-    def __init__(self, context: Context, training_id: str) -> None:
+    Args:
+        clock: Seconds, of which the rest of a stage is estimated. What a stage begins with was done by a killed
+            training before this one, and says nothing about the pace.
+    """
+
+    def __init__(self, context: Context, training_id: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._context = context
         self._training_id = training_id
-        self._written = -1.0
+        self._clock = clock
+        self._written = -math.inf
+        self._stage, self._began, self._first = "", 0.0, 0
 
     def __call__(self, stage: str, done: int, total: int, detail: str) -> None:
         if self._context.stopping.is_set():
             raise TrainingStoppedError
-        if self._written >= 0 and time.monotonic() - self._written < 1.0:
+        now = self._clock()
+        if stage != self._stage:
+            self._stage, self._began, self._first = stage, now, done
+        if now - self._written < 1.0:
             return
-        self._written = time.monotonic()
+        self._written = now
+        fresh = done - self._first
+        left = round((now - self._began) / fresh * (total - done)) if fresh > 0 and done < total else None
         with self._context.sessions.begin() as session:
             store.update_training(
                 session,
                 self._training_id,
                 now=self._context.now(),
-                progress={"stage": stage, "done": done, "total": total, "label": detail},
+                progress={"stage": stage, "done": done, "total": total, "label": detail, "seconds_left": left},
             )

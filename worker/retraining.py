@@ -62,6 +62,7 @@ class TrainingOrder:
         corrections: JSONL of confirmed corrections; None when there are none.
         previous: Folder of the active release, with which the new one is compared.
         preset: Name of a configuration in `training.config.PRESETS`.
+        events: Folder for TensorBoard event files; None writes none.
     """
 
     location: Path
@@ -72,6 +73,7 @@ class TrainingOrder:
     corrections: Path | None
     previous: Path | None
     preset: str = "full"
+    events: Path | None = None
 
 
 # Called with (stage, done, total, detail) while a training runs.
@@ -99,6 +101,7 @@ def train(order: TrainingOrder, report: Report) -> TrainedRelease:
         corrections=order.corrections,
         previous=order.previous,
         encoder=ensure_encoder(models, report=report) if order.encoder else None,
+        events=order.events,
         report=report,
     )
 
@@ -123,6 +126,7 @@ def make_order(session: Session, settings: Settings, training_id: str) -> Traini
         corrections=write_corrections(settings.home / "corrections" / f"{training_id}.jsonl", feedback),
         previous=Path(active.folder) if active else None,
         preset=training.preset,
+        events=settings.home / "trainings" / training_id,
     )
 
 

@@ -42,6 +42,12 @@ def _truncate(folder: Path) -> None:
     (folder / "model" / "model.safetensors").write_bytes(b"weights" * 99)
 
 
+def _flip_a_byte(folder: Path) -> None:
+    data = bytearray((folder / "model" / "model.safetensors").read_bytes())
+    data[350] ^= 1
+    (folder / "model" / "model.safetensors").write_bytes(data)
+
+
 def _alter(folder: Path) -> None:
     (folder / "catalog.json").write_text("[]")
 
@@ -62,7 +68,7 @@ def _no_info(folder: Path) -> None:
     (folder / "release.json").unlink()
 
 
-@pytest.mark.parametrize("harm", [_truncate, _alter, _remove, _half_written, _other_format, _no_info])
+@pytest.mark.parametrize("harm", [_truncate, _flip_a_byte, _alter, _remove, _half_written, _other_format, _no_info])
 def test_a_harmed_release_is_refused_with_a_remedy(folder: Path, harm: Callable[[Path], None]) -> None:
     harm(folder)
 

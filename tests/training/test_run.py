@@ -2,6 +2,7 @@
 Whole runs on code bases that give little to learn from.
 """
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,9 @@ def test_one_documented_function_makes_a_release_of_one_module(tmp_path: Path) -
     assert len(ranking.modules) == 1
     assert ranking.modules[0].confidence == 1.0
     assert trained.scorecard["rows"]["test"] == 0
+    assert f"<h1>Release {trained.id}</h1>" in (trained.folder / "scorecard.html").read_text()
+    assert json.loads((trained.folder / "hits.json").read_text()) == {"hit@1": {}, "hit@3": {}}
+    assert list((tmp_path / "home" / "checkpoints").iterdir()) == []
 
 
 def test_code_that_says_nothing_is_refused_and_leaves_nothing(tmp_path: Path) -> None:

@@ -1,21 +1,27 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from peft import LoraConfig, get_peft_model
+from torch import nn
 
 from graph.values import Catalog, FileCard, ModuleCard
 from inference.language_model import LanguageModel
-from inference.prompt import place_prompt
+from inference.prompt import end_token_id, place_prompt
 from inference.rows import ModuleRows
 from tests.models import small_base_model, tiny_network
+from tests.training import tiny_run
 from training.backends import choose_backend, open_backend, trained_layers
+from training.batches import IGNORED, TrainingRow, encode_row, plan_batches
 from training.config import TrainingConfig
 from training.dataset import Dataset, Example
 from training.merge import MergeError, save_merged, verify_merged
 from training.mix import training_rows
-from training.sft import IGNORED, TrainingError, TrainingRow, encode_row, plan_batches, train_adapter
+from training.objective import RowScorer, StepLoss, accumulate_gradients
+from training.sft import TrainingError, train_adapter
 
 CONFIG = TrainingConfig(token_budget=4_000, epochs=4, learning_rate=5e-3, batch_rows=4)
 
@@ -170,3 +176,65 @@ def test_unsloth_is_chosen_exactly_when_cuda_and_unsloth_are_there() -> None:
 
 def test_the_lower_half_of_the_layers_is_frozen() -> None:
     assert trained_layers(30, TrainingConfig()) == list(range(15, 30))
+
+
+def _gradients(base: Path, micro_rows: int) -> tuple[StepLoss, dict[str, torch.Tensor]]:
+    model, tokenizer = tiny_run.adapted(base)
+    torch.manual_seed(3)
+    for name, value in model.named_parameters():
+        if "lora_B" in name:  # zero at birth, and then half of the gradients are zero, too
+            nn.init.normal_(value, std=0.05)
+    start = tiny_run.start()
+    scorer = RowScorer(replace(start, cards=np.random.default_rng(0).normal(size=(2, 64)).astype(np.float32)))
+    batch = [encode_row(tokenizer, row) for row in tiny_run.rows(tokenizer, 8)]
+    loss = accumulate_gradients(
+        model, scorer, batch, rank_weight=1.0, micro_rows=micro_rows, pad=end_token_id(tokenizer)
+    )
+    named = [*model.named_parameters(), *scorer.named_parameters()]
+    return loss, {name: value.grad for name, value in named if value.requires_grad}
+
+
+@pytest.mark.parametrize("micro_rows", [1, 2, 4])
+def test_accumulated_gradients_are_those_of_the_whole_batch(base: Path, micro_rows: int) -> None:
+    whole_loss, whole = _gradients(base, 8)
+    loss, split = _gradients(base, micro_rows)
+
+    assert loss.generative == pytest.approx(whole_loss.generative, abs=1e-4)
+    assert loss.ranking == pytest.approx(whole_loss.ranking, abs=1e-4)
+    assert max(float(value.abs().max()) for value in whole.values()) > 0.01
+    assert all(torch.allclose(split[name], value, atol=1e-4, rtol=0) for name, value in whole.items())
+
+
+def test_every_answer_token_of_a_step_counts_the_same(base: Path) -> None:
+    model, tokenizer = tiny_run.adapted(base)
+    batch = [encode_row(tokenizer, row) for row in tiny_run.rows(tokenizer, 8)]
+    scorer, pad = RowScorer(tiny_run.start()), end_token_id(tokenizer)
+    loss = accumulate_gradients(model, scorer, batch, rank_weight=1.0, micro_rows=2, pad=pad)
+    log_probabilities = []
+    for row in batch:
+        logits = model(input_ids=torch.tensor([row.ids])).logits[0].detach()
+        for at in range(row.prompt_length, len(row.ids)):
+            log_probabilities.append(float(torch.log_softmax(logits[at - 1], dim=-1)[row.ids[at]]))
+
+    assert loss.generative == pytest.approx(-sum(log_probabilities) / len(log_probabilities), abs=1e-4)
+
+
+def test_rows_of_similar_length_share_a_batch(base: Path) -> None:
+    tokenizer = tiny_network(base).tokenizer
+    encoded = [encode_row(tokenizer, row) for row in tiny_run.rows(tokenizer, 48)]
+    batches = plan_batches(encoded, replace(CONFIG, epochs=1, token_budget=10**6))
+    real = sum(len(row.ids) for row in encoded)
+    padded = sum(len(batch) * max(len(row.ids) for row in batch) for batch in batches)
+    unsorted = [encoded[i : i + CONFIG.batch_rows] for i in range(0, len(encoded), CONFIG.batch_rows)]
+
+    assert padded < 1.12 * real
+    assert sum(len(batch) * max(len(row.ids) for row in batch) for batch in unsorted) > 1.3 * real
+
+
+def test_progress_tells_losses_and_speed(base: Path) -> None:
+    lines: list[str] = []
+    tokenizer = tiny_network(base).tokenizer
+    dev = [row for row in tiny_run.rows(tokenizer) if row.relevant]
+    tiny_run.train(None, base=base, dev=dev, progress=lambda done, total, label: lines.append(label))
+
+    assert re.fullmatch(r"loss \d+\.\d\d, ranking \d+\.\d\d, dev hit@1 [01]\.\d\d, \d+ tokens/s", lines[-1])

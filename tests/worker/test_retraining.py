@@ -1,18 +1,24 @@
+import errno
 import json
 import os
 import signal
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
+from safetensors import SafetensorError
 
 from inference.labelled import LabelledText, load_labelled
 from tests.factories import NOON, make_answer, make_question, make_release, make_repository
+from tests.fakes_ranker import FakeRanker, fake_train
 from tests.worker.processes import wait_until
 from worker import store
-from worker.jobs import MOST_TRAININGS
+from worker.context import Context, set_context
+from worker.jobs import MOST_TRAININGS, ProgressWriter, retrain
 from worker.process import Children
 from worker.queues import enqueue_training
+from worker.rankers import RankerCache
 from worker.retraining import due_trainings, write_corrections
 
 
@@ -49,7 +55,7 @@ def test_a_release_that_is_good_enough_becomes_the_active_one(sqlite_sessions, c
 
     assert (training.state, training.release_id, training.error) == ("done", "shop-1", None)
     assert training.finished_at >= training.started_at
-    assert training.progress == {"stage": "fine-tune", "done": 0, "total": 3, "label": ""}
+    assert training.progress == {"stage": "fine-tune", "done": 0, "total": 3, "label": "", "seconds_left": None}
     assert active_id(sqlite_sessions) == "shop-1"
 
 
@@ -88,6 +94,42 @@ def test_the_same_requirement_asked_twice_is_one_label(tmp_path):
     assert json.loads(line)["modules"] == ["b", "a"]
     assert json.loads(line)["date"] == "2026-03-03T12:00:00+00:00"
     assert write_corrections(tmp_path / "none.jsonl", []) is None
+
+
+@pytest.mark.parametrize("kind", [partial(OSError, errno.ENOSPC), SafetensorError])
+def test_a_disk_that_fills_is_said_in_one_sentence(kind, sqlite_sessions, connection, settings):
+    def full(order, report):
+        raise kind(os.strerror(errno.ENOSPC) + (" (os error 28)" if kind is SafetensorError else ""))
+
+    training_id = order_training(sqlite_sessions, connection)
+    set_context(Context(settings, sqlite_sessions, connection, "w", RankerCache(FakeRanker), full))
+    try:
+        retrain(training_id)
+    finally:
+        set_context(None)
+    training = training_of(sqlite_sessions, training_id)
+
+    assert training.state == "failed"
+    assert training.error.startswith("The disk of the worker is full: free some space")
+
+
+def test_a_running_training_tells_in_sql_how_many_seconds_are_left(sqlite_sessions, connection, settings):
+    with sqlite_sessions.begin() as session:
+        training, _ = store.add_training(session, repository_id=make_repository(session).id, requested_by="ana")
+        training_id = training.id
+    times = iter([100.0, 110.0])
+    context = Context(settings, sqlite_sessions, connection, "w", RankerCache(FakeRanker), fake_train, now=lambda: NOON)
+    write = ProgressWriter(context, training_id, lambda: next(times))
+    for done in (50, 75):  # the first half was done before a kill
+        write("fine-tune", done, 100, "loss 1.20, ranking 0.80, 310 tokens/s")
+
+    assert training_of(sqlite_sessions, training_id).progress == {
+        "stage": "fine-tune",
+        "done": 75,
+        "total": 100,
+        "label": "loss 1.20, ranking 0.80, 310 tokens/s",
+        "seconds_left": 10,
+    }
 
 
 def test_a_training_that_fails_says_so_under_a_short_id(sqlite_sessions, connection, settings, work):
