@@ -26,6 +26,8 @@ PULL = 0.2  # strength of the pull towards the defaults, per held-out row
 TARGET_PRECISION = 0.8
 DEFAULT_THRESHOLD = 0.5
 """From here on, 83 % of the answers were right on repositories that nobody tuned on, without their history."""
+LEAST_ROWS_FOR_THRESHOLD = 60
+"""Below, a threshold of the repository's own is chance: the default one is better founded."""
 FOLDS = 5
 
 
@@ -85,7 +87,9 @@ class Fusion:
             predictions += [((row.features @ weights).astype(np.float32), row.relevant) for row in rows[fold::FOLDS]]
         temperature = _fit_temperature(predictions)
         best = [(_softmax(scores / temperature), relevant) for scores, relevant in predictions]
-        threshold = _threshold([(float(p.max()), int(p.argmax()) in relevant) for p, relevant in best])
+        threshold = DEFAULT_THRESHOLD
+        if len(rows) >= LEAST_ROWS_FOR_THRESHOLD:
+            threshold = _threshold([(float(p.max()), int(p.argmax()) in relevant) for p, relevant in best])
         weights = _fit_weights(rows, centre)
         return cls(tuple(features), tuple(float(w) for w in weights), temperature, threshold, len(rows))
 

@@ -33,7 +33,7 @@ from training.bench_set import read_bench_set
 
 ROWS = Path(__file__).with_name("requirement_or_not.jsonl")
 VARIANTS = ("code", "code and encoder", "history", "history and encoder")
-REQUIREMENTS_KEPT = 0.97
+REQUIREMENTS_KEPT = 0.99
 """Share of real requirements that must pass: refusing one costs more than answering small talk with a list. The rest
 are texts like "tidy up a bit more", which a person would ask about, too."""
 REAL_ROWS = 100

@@ -1,6 +1,6 @@
 import numpy as np
 
-from inference.fusion import Fusion, HeldOut
+from inference.fusion import DEFAULT_THRESHOLD, Fusion, HeldOut
 
 
 def _rows(count: int, *, seed: int = 0) -> list[HeldOut]:
@@ -55,6 +55,10 @@ def test_with_pure_noise_it_is_never_sure() -> None:
 
 def test_few_rows_mean_default_weights() -> None:
     assert Fusion.fit(("bm25", "past"), _rows(19)) == Fusion.default(("bm25", "past"))
+
+
+def test_too_few_rows_for_a_threshold_of_their_own_leave_the_default_one() -> None:
+    assert Fusion.fit(("bm25", "past"), _rows(40)).threshold == DEFAULT_THRESHOLD
 
 
 def test_a_fusion_survives_json() -> None:
