@@ -14,6 +14,7 @@ import argparse
 import json
 import multiprocessing
 import random
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -78,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("git_dir", type=Path)
     parser.add_argument("rows", type=Path)
     parser.add_argument("--encoder", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, default=Path("/tmp/signpost-bench/vectors.sqlite"))
+    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "signpost-bench.sqlite")
     parser.add_argument("--requirements", type=int, default=100)
     parser.add_argument("--processes", type=int, default=20)
     parser.add_argument("--repeated", type=int, default=40, help="requirements asked in every process")
