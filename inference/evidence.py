@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from graph.values import Catalog, Symbol
 from inference.labelled import LabelledText
-from inference.shortlist import Neighbour
+from inference.lexical import Neighbour
 from inference.text import distinct, stem, words
 from inference.values import Evidence
 
@@ -95,10 +95,10 @@ class EvidenceIndex:
         found = []
         for other in others:
             if other in uses and other != module:
-                found.append(Evidence("relation", f"{module} imports {other} ({uses[other]} times)", module, other))
+                found.append(Evidence("relation", f"{module} imports {other} ({_times(uses[other])})", module, other))
             elif other in used_by and other != module:
                 found.append(
-                    Evidence("relation", f"{module} is imported by {other} ({used_by[other]} times)", module, other)
+                    Evidence("relation", f"{module} is imported by {other} ({_times(used_by[other])})", module, other)
                 )
         return found
 
@@ -133,3 +133,7 @@ def shared_words(requirement: str, text: str, *, limit: int = 3) -> tuple[str, .
     """
     present = Counter(stem(word) for word in words(text))
     return distinct(word for word in words(requirement) if stem(word) in present)[:limit]
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

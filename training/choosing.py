@@ -12,8 +12,8 @@ from typing import Any
 from graph.values import Catalog
 from inference.prompt import LABELS, choose_prompt
 from inference.scorers import MOST_CANDIDATES
-from training.dataset import Example
 from training.batches import TrainingRow
+from training.dataset import Example
 
 
 def choice_row(

@@ -18,8 +18,8 @@ from typing import Any
 from graph.values import Catalog, PastRequirement, Progress, write_atomically
 from inference.evidence import EvidenceIndex
 from inference.labelled import LabelledText
+from inference.lexical import PastIndex
 from inference.reasoning import template_reasoning
-from inference.shortlist import PastIndex
 from inference.text import words
 from training.config import TrainingConfig
 from training.phrasing import requirement_from

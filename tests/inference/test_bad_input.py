@@ -49,7 +49,9 @@ def test_anything_with_a_word_is_ranked_and_explained(ranker: Ranker, asked: str
     reasoning = ranker.explain(asked, ranking, generate=False)
 
     assert {module.id for module in ranking.modules} <= set(ranker.catalog.module_ids)
-    assert sum(module.confidence for module in ranking.modules) <= 1.0001
+    assert (
+        sum(module.confidence for module in ranking.modules) <= 1.0 + 0.00005 * len(ranking.modules) + 1e-9
+    )  # each is rounded
     assert reasoning.text
     assert ranker.rank(asked) == ranking
 

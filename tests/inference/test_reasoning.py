@@ -3,8 +3,8 @@ import pytest
 from graph.values import Catalog
 from inference.evidence import EvidenceIndex
 from inference.labelled import LabelledText
+from inference.lexical import PastIndex
 from inference.reasoning import off_topic_notice, template_reasoning
-from inference.shortlist import PastIndex
 from inference.text import language_of
 from inference.values import Evidence
 from inference.verifier import Verifier

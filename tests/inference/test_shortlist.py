@@ -5,9 +5,10 @@ import numpy as np
 from graph.values import Catalog
 from inference.classifier import TextClassifier
 from inference.labelled import LabelledText
+from inference.lexical import Bm25
 from inference.meaning import MEANING_FEATURES
 from inference.ranker import readable
-from inference.shortlist import FEATURES, Bm25, Shortlist, neutral_where_unknown
+from inference.shortlist import FEATURES, Shortlist, neutral_where_unknown
 from inference.text import joined_terms, title_of
 
 

@@ -229,7 +229,8 @@ def test_without_a_status_line_the_answer_still_comes_and_it_is_not_asked_for_ag
         for _ in range(2):
             asked_and_answered(slack, shop, sender, TOLLS)
 
-    assert len(slack.called("assistant.threads.setStatus")) == 1
+    # None at all where the answer came first, which a busy machine can do.
+    assert len(slack.called("assistant.threads.setStatus")) <= 1
 
 
 def change(kind: str, ts: str, text: str = "", **message: str) -> dict[str, object]:
