@@ -1,7 +1,7 @@
 """
 What the trained sentence encoder says about the rows of the shards, for the network that learns how far to trust it.
 
-    python -m training.localizer.meaning SHARDS --recipe recipe.json --mirror DIR --encoder FOLDER [--most 60]
+    python -m training.localizer.meaning SHARDS --mirror DIR --encoder FOLDER [--most 60]
 
 Encoding is what takes time, so the smallest repositories come first and the rest may be left out. What is done is kept.
 """
