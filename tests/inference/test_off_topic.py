@@ -8,6 +8,7 @@ from inference.off_topic import load_off_topic, signs, variant
 from inference.ranker import Ranker
 from inference.shortlist import Shortlist
 from tests.codebase import requirement
+from training.encoder import encoder_name
 from training.off_topic import VARIANTS, fit, read_rows
 
 NOTHING = ["thanks!", "what's for lunch?", "my phone does not ring any more", "谢谢", "see you all on monday, have fun"]
@@ -38,7 +39,7 @@ def test_weights_and_signs_have_the_same_names(
 def test_another_encoder_counts_as_none() -> None:
     assert variant(history=True, encoder="another") == "history"
     assert variant(history=False, encoder=None) == "code"
-    assert variant(history=True, encoder="all-minilm-l6-v2") == "history and encoder"
+    assert variant(history=True, encoder=encoder_name()) == "history and encoder"
 
 
 def test_a_code_base_nobody_fitted_it_on_is_served_too(ranker: Ranker) -> None:
