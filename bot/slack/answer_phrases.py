@@ -73,9 +73,9 @@ ANSWER_PHRASES: Final[Mapping[str, tuple[str, str]]] = {
     "evidence": ("Evidence", "依据"),
     "no_evidence": ("Nothing more specific was found than the ranking itself.", "除排序本身外，没有更具体的依据。"),
     "calibration": (
-        "Confidence is calibrated on held-out requirements: of answers that say {percent} %, about {percent} in 100 "
-        "name the right module.",
-        "置信度在留出的需求上校准过：标为 {percent}% 的回答中，大约每 100 个有 {percent} 个指对了模块。",
+        "{percent} % for the first module: fitted on held-out requirements. How well that holds is in the release's "
+        "scorecard.",
+        "第一个模块的置信度为 {percent}%，在留出的需求上拟合；它有多可靠，见该版本的评分卡。",
     ),
     "this_one": ("It belongs here", "就是这里"),
     "not_this": ("Not here", "不是这里"),

@@ -57,7 +57,9 @@ class SlowRanker:
         time.sleep(float(os.environ["BENCH_SECONDS"]))
         return Ranking(MODULES[:k], True, self.folder.name, "c" * 40)
 
-    def explain(self, requirement: str, ranking: Ranking, *, generate: bool = True) -> Reasoning:
+    def explain(
+        self, requirement: str, ranking: Ranking, *, generate: bool = True, seconds: float | None = None
+    ) -> Reasoning:
         return Reasoning("It adds VAT.", (), generate)
 
 
