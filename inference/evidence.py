@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from graph.values import Catalog, Symbol
@@ -87,7 +87,10 @@ class EvidenceIndex:
                 met = sorted(by_name | by_doc, key=lambda word: (-self._rarity[word], word))
                 scored.append((score / (1 + 0.1 * len(definition.names)), definition, met))
         scored.sort(key=lambda row: (-row[0], row[1].file, row[1].symbol.line))
-        return [_symbol_evidence(definition, module, [spoken[word] for word in met]) for _, definition, met in scored]
+        return [
+            _symbol_evidence(definition, module, [spoken[word] for word in met])
+            for definition, met in _unlike((definition, met) for _, definition, met in scored)
+        ]
 
     def _relations(self, module: str, others: Sequence[str]) -> list[Evidence]:
         card = self._catalog.card(module)
@@ -101,6 +104,18 @@ class EvidenceIndex:
                     Evidence("relation", f"{module} is imported by {other} ({_times(used_by[other])})", module, other)
                 )
         return found
+
+
+def _unlike(found: Iterable[tuple[_Definition, list[str]]]) -> Iterator[tuple[_Definition, list[str]]]:
+    """
+    Leave out what says nothing new: a class's constructor behind the class, the second form of an overloaded method.
+    """
+    seen = set()
+    for definition, met in found:
+        name = (definition.file, definition.symbol.name)
+        if name not in seen:
+            seen.add(name)
+            yield definition, met
 
 
 def _symbol_evidence(definition: _Definition, module: str, met: Sequence[str]) -> Evidence:

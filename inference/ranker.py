@@ -23,9 +23,10 @@ from inference.labelled import LabelledText, known_only, load_labelled
 from inference.language_model import LanguageModel
 from inference.off_topic import load_off_topic, signs, variant
 from inference.prompt import MODULE_LINE, explain_prompt, place_prompt, prompt_hash
-from inference.reasoning import off_topic_notice, template_reasoning
+from inference.reasoning import off_topic_notice, template_reasoning, worth_telling
 from inference.release import ReleaseError, ReleaseInfo, encoder_folder, read_release
 from inference.rows import ModuleRows
+from inference.short_names import restore_names, short_lines, short_names
 from inference.shortlist import FEATURES, Shortlist, load_shortlist
 from inference.text import clean_requirement, language_of
 from inference.trie import PackedTrie, pack_trie
@@ -196,15 +197,17 @@ class Ranker:
         )
         # The model was tuned to reason in English; a Chinese question is answered from the evidence, in Chinese.
         if generate and evidence and language_of(requirement) == "en":
+            told = worth_telling(evidence)
+            names = short_names(told)
             prompt = explain_prompt(
                 self.model.tokenizer,
                 repository=self.catalog.repository,
                 requirement=requirement,
                 module=first,
-                evidence=[item.text for item in evidence],
+                evidence=short_lines(told, names),
             )
             kept = self._verifier.keep_true(
-                self.model.generate(prompt, stop=f"\n{MODULE_LINE}", max_seconds=seconds),
+                restore_names(self.model.generate(prompt, stop=f"\n{MODULE_LINE}", max_seconds=seconds), names),
                 requirement=requirement,
                 module=first,
                 evidence=evidence,

@@ -30,11 +30,13 @@ def _in_english(module: str, evidence: Sequence[Evidence], variant: int) -> str:
     if symbols:
         first = symbols[0]
         met = _met_words(first)
+        listed = " and ".join(filter(None, (", ".join(met[:-1]), met[-1])))
+        pointing = "The words {} point" if len(met) > 1 else "The word {} points"
         sentences.append(
             (
-                f"{met} points to {first.name} in {first.file}.",
-                f"The {first.text.split(' ', 1)[0]} {first.name} in {first.file} meets {met}.",
-                f"In {first.file}, {first.name} is about {met}.",
+                f"{pointing.format(listed)} to {first.name} in {first.file}.",
+                f"The {first.text.split(' ', 1)[0]} {first.name} in {first.file} meets {listed}.",
+                f"In {first.file}, {first.name} is about {listed}.",
             )[variant % 3]
         )
         if len(symbols) > 1:
@@ -47,7 +49,7 @@ def _in_english(module: str, evidence: Sequence[Evidence], variant: int) -> str:
     if not sentences:
         sentences.append(f"No single definition of {module} stands out; the wording as a whole is nearest to it.")
     sentences.append(f"So it belongs in {module}." if variant % 2 == 0 else f"That is {module}.")
-    return " ".join(sentence[0].upper() + sentence[1:] if sentence[0] == '"' else sentence for sentence in sentences)
+    return " ".join(sentences)
 
 
 def _in_chinese(module: str, evidence: Sequence[Evidence], variant: int) -> str:
@@ -55,7 +57,7 @@ def _in_chinese(module: str, evidence: Sequence[Evidence], variant: int) -> str:
     sentences = []
     if symbols:
         first = symbols[0]
-        sentences.append(f"{_met_words(first).replace(', ', '、')} 对应 {first.file}:{first.line} 中的 {first.name} 。")
+        sentences.append(f"{'、'.join(_met_words(first))} 对应 {first.file}:{first.line} 中的 {first.name} 。")
         if len(symbols) > 1:
             sentences.append(f"与之相近的还有 {symbols[1].file} 中的 {symbols[1].name} 。")
     if past:
@@ -69,6 +71,16 @@ def _in_chinese(module: str, evidence: Sequence[Evidence], variant: int) -> str:
         sentences.append(f"{module} 中没有特别对应的定义，但整体措辞与它最接近。")
     sentences.append(f"因此这个需求属于 {module} 。" if variant % 2 == 0 else f"所以应在 {module} 中修改。")
     return "".join(sentences)
+
+
+def worth_telling(evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    """
+    Choose what two to four sentences can speak of: two definitions, one past requirement, one relation.
+
+    The language model reads no more than that, in training and in serving, and so learns to leave nothing out.
+    """
+    chosen = {"symbol": 2, "past": 1, "relation": 1}
+    return tuple(item for kind, most in chosen.items() for item in _of_kind(evidence, kind)[:most])
 
 
 def off_topic_notice(requirement: str, repository: str) -> str:
@@ -94,5 +106,5 @@ def _quotation(item: Evidence) -> str:
     return item.text[item.text.find('"') :]
 
 
-def _met_words(item: Evidence) -> str:
-    return item.text.rsplit(" meets ", 1)[-1]
+def _met_words(item: Evidence) -> list[str]:
+    return item.text.rsplit(" meets ", 1)[-1].split(", ")

@@ -19,8 +19,9 @@ from graph.values import Catalog, PastRequirement, Progress, write_atomically
 from inference.evidence import EvidenceIndex
 from inference.labelled import LabelledText
 from inference.lexical import PastIndex
-from inference.reasoning import template_reasoning
-from inference.text import words
+from inference.reasoning import template_reasoning, worth_telling
+from inference.short_names import short_lines, short_names, shorten_names
+from inference.text import distinct, words
 from training.config import TrainingConfig
 from training.phrasing import requirement_from
 
@@ -45,7 +46,8 @@ class Example:
         symbol: (file path, qualified name) it was made of, for texts from the graph.
         names_module: Whether the text holds the last path part of a true module or the stem of one of its touched
             files: such rows are easier, and reports tell them apart.
-        evidence: Lines that speak for the first module, without the symbol the text was made of.
+        evidence: Lines that speak for the first module, without the symbol the text was made of, with short names
+            (`inference.short_names`).
         reasoning: The chain-of-thought answer, written from the evidence.
         files: Files the change touched, under their names at the indexed commit; empty for other origins.
     """
@@ -319,19 +321,23 @@ def _with_reasoning(dataset: Dataset, catalog: Catalog, progress: Progress) -> I
             for n in memory.nearest(example.requirement, limit=6)
             if n.row.id != example.id and _before(n.row, example)
         ]
-        evidence = index.gather(
-            example.requirement,
-            example.modules[0],
-            nearest=nearest,
-            without=example.symbol,
-            symbols=2,
-            past=1,
+        evidence = worth_telling(
+            index.gather(
+                example.requirement,
+                example.modules[0],
+                others=distinct(module for n in nearest for module in n.row.modules),
+                nearest=nearest,
+                without=example.symbol,
+            )
         )
+        names = short_names(evidence)
         variant = int(hashlib.sha256(example.id.encode()).hexdigest()[:4], 16)
         yield replace(
             example,
-            evidence=tuple(item.text for item in evidence),
-            reasoning=template_reasoning(example.requirement, example.modules[0], evidence, variant=variant),
+            evidence=short_lines(evidence, names),
+            reasoning=shorten_names(
+                template_reasoning(example.requirement, example.modules[0], evidence, variant=variant), names
+            ),
         )
 
 

@@ -22,12 +22,14 @@ class Saying:
     model: Any
     text: str
     limits: list[float | None] = field(default_factory=list)
+    prompts: list[str] = field(default_factory=list)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.model, name)
 
     def generate(self, prompt: str, *, stop: str | None = None, max_seconds: float | None = None) -> str:
         self.limits.append(max_seconds)
+        self.prompts.append(prompt)
         return self.text
 
 
@@ -54,6 +56,16 @@ def test_true_sentences_survive_between_invented_ones(ranker: Ranker) -> None:
     reasoning = talking.explain(ASKED, talking.rank(ASKED))
 
     assert (reasoning.text, reasoning.generated) == (true, True)
+
+
+def test_the_model_reads_and_writes_short_names_and_a_person_whole_ones(ranker: Ranker) -> None:
+    talking = _saying(ranker, "compute_postage in postage.py is near.")
+    reasoning = talking.explain(ASKED, talking.rank(ASKED))
+    (prompt,) = talking.model.prompts  # type: ignore[attr-defined]
+
+    assert "compute_postage in postage.py meets" in prompt
+    assert "shop/shipping/postage.py" not in prompt
+    assert reasoning.text == "compute_postage in shop/shipping/postage.py is near."
 
 
 def test_a_deadline_is_handed_to_the_model_and_silence_gives_the_template(ranker: Ranker) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from graph.values import Catalog
+from graph.values import Catalog, FileCard, ModuleCard, Symbol
 from inference.evidence import EvidenceIndex
 from inference.labelled import LabelledText
 from inference.lexical import PastIndex
@@ -45,6 +45,18 @@ def test_the_symbol_a_text_was_made_of_is_no_evidence_for_it(shop_catalog: Catal
     found = index.gather("compute the postage", "shipping", without=key, symbols=50)
 
     assert all((item.file, item.name) != key for item in found)
+
+
+def test_a_constructor_says_nothing_that_its_class_does_not() -> None:
+    symbols = tuple(
+        Symbol("Tax", kind, qualified, line, line, "Tax()", "")
+        for line, (kind, qualified) in enumerate((("class", "Tax"), ("constructor", "Tax.Tax")), start=1)
+    )
+    file = FileCard("shop/Tax.java", "shop", "java", 9, "", symbols, ())
+    module = ModuleCard("shop", "shop", "shop", "", (file.path,), ("Tax",))
+    catalog = Catalog("shop", "c" * 40, (module,), (file,))
+
+    assert [item.name for item in EvidenceIndex(catalog).gather("the tax is wrong", "shop")] == ["Tax"]
 
 
 def test_the_template_passes_its_own_check(shop_catalog: Catalog, evidence: tuple[Evidence, ...]) -> None:

@@ -79,7 +79,7 @@ def test_the_reasoning_names_the_module_and_rests_on_evidence(from_history: Data
 
 
 def test_evidence_of_a_past_requirement_is_older_than_it(from_history: Dataset) -> None:
-    dates = {example.id[:10]: example.date for example in from_history.examples if example.origin == "history"}
+    dates = {example.id[:7]: example.date for example in from_history.examples if example.origin == "history"}
     for example in from_history.split("train"):
         for line in example.evidence:
             if example.origin == "history" and line.startswith("commit "):
