@@ -126,7 +126,9 @@ def build_dataset(
     """
     from_history = len(history) >= MIN_HISTORY
     past = history_examples(history[-config.max_past :], hold_out=from_history)
-    graph = graph_examples(catalog, hold_out=not from_history, limit=config.max_graph_examples)
+    graph = graph_examples(
+        catalog, hold_out=not from_history, limit=config.max_graph_examples, phrasings_each=config.phrasings
+    )
     collapsed = collapse([*past, *corrected_examples(corrections, catalog), *graph])
     rows = _limit_held_out(collapsed.rows, config.max_eval_rows)
     rows.sort(key=lambda e: (SPLITS.index(e.split), e.origin, e.date, e.id))

@@ -60,7 +60,7 @@ class Example:
         """
         What the text was made of: all phrasings of one symbol share it.
         """
-        return "::".join(self.symbol) if self.symbol else f"{self.origin} {self.id}"
+        return f"{self.origin} {self.id.partition('~')[0]}"
 
     @property
     def hash(self) -> str:
