@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from bot.benching import bench
+from bot.datasets import dataset_app
 from bot.explaining import explain
-from bot.inspecting import dataset_app, graph_app
+from bot.inspecting import graph_app
 from bot.managing import feedback_app, release_app
 from bot.shared import AsJson, Location, RepoName, console, settings
 from bot.upgrading import upgrade

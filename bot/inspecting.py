@@ -1,5 +1,5 @@
 """
-`signpost dataset` and `signpost graph`: what a training would learn from, and what a code base looks like.
+`signpost graph`: what a code base looks like.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.shared import Location, console, settings
+from bot.shared import Location, settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,79 +19,8 @@ if TYPE_CHECKING:
     from graph.resolve import Verdict
     from graph.snapshot import Snapshot
     from graph.values import ModuleCard
-    from training.dataset import Dataset
 
-dataset_app = typer.Typer(no_args_is_help=True, help="Build a dataset without training, look at its rows.")
 graph_app = typer.Typer(no_args_is_help=True, help="Look at the code knowledge graph of a code base.")
-
-
-@dataset_app.command("build")
-def dataset_build(
-    location: Location,
-    name: Annotated[str | None, typer.Option(help="Name of the repository.")] = None,
-) -> None:
-    """
-    Make the dataset a training would use, and keep it under its hash.
-    """
-    from bot.screen import Bars
-    from graph.snapshot import open_snapshot
-    from training.config import TrainingConfig
-    from training.corpus import read_corpus
-    from training.dataset import build_dataset
-
-    known = settings()
-    with open_snapshot(location) as snapshot:
-        chosen = name or snapshot.repository
-    with Bars(console()) as bars:
-        corpus = read_corpus(location, name=chosen, home=known.home, report=bars)
-        dataset = build_dataset(corpus.past_catalog, corpus.past_history, (), TrainingConfig())
-    typer.echo(str(dataset.save(known.home / "datasets")))
-    for kind, rows in dataset.counts().items():
-        typer.echo(f"{kind:16} {rows:6}")
-
-
-@dataset_app.command("show")
-def dataset_show(
-    folder: Annotated[Path, typer.Argument(help="Folder of a dataset.")],
-    rows: Annotated[int, typer.Option(help="How many rows of each origin and split.")] = 3,
-) -> None:
-    """
-    Print sample rows that a person can judge.
-    """
-    from collections import Counter
-
-    seen: Counter[tuple[str, str]] = Counter()
-    for example in _load(folder).examples:
-        seen[example.origin, example.split] += 1
-        if seen[example.origin, example.split] > rows:
-            continue
-        typer.echo(f"\n[{example.origin}/{example.split}] {example.requirement}\n  -> {', '.join(example.modules)}")
-        for line in (*example.evidence, example.reasoning):
-            typer.echo(f"     {line}")
-
-
-@dataset_app.command("stats")
-def dataset_stats(folder: Annotated[Path, typer.Argument(help="Folder of a dataset.")]) -> None:
-    """
-    Count rows by origin and split, and words a row.
-    """
-    dataset = _load(folder)
-    typer.echo(f"dataset {dataset.hash[:16]}, held-out rows from {dataset.held_out}")
-    for kind, count in dataset.counts().items():
-        rows = [e for e in dataset.examples if f"{e.origin}/{e.split}" == kind]
-        length = sum(len(e.requirement.split()) for e in rows) / count
-        named = sum(e.names_module for e in rows) / count
-        typer.echo(f"{kind:16} {count:6} rows  {length:5.1f} words a row  {named:4.0%} name their module or file")
-
-
-def _load(folder: Path) -> Dataset:
-    from bot.stack import CommandError
-    from training.dataset import load_dataset
-
-    try:
-        return load_dataset(folder)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CommandError(f"{folder} is no readable dataset ({error}): `signpost dataset build` makes one.") from error
 
 
 @graph_app.command("stats")

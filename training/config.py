@@ -43,6 +43,7 @@ class TrainingConfig:
         ranking_share: Share of the token budget for rows that only rank (a prompt, no answer). They cost a quarter of
             a generative pair, and without them a small budget shows the ranking objective too few requirements.
         max_graph_examples: Texts made from the graph, at most.
+        phrasings: Texts made of one symbol, at most; further ones fill what the symbols of a module leave.
         max_past: Past requirements used, newest first, at most.
         max_encoded: Past requirements whose hidden states the learned rows are fitted on, newest first, at most.
         max_eval_rows: Held-out rows a split, at most; the newest (history) or all (graph) are kept.
@@ -71,6 +72,7 @@ class TrainingConfig:
     reasoning_share: float = 0.5
     ranking_share: float = 0.5
     max_graph_examples: int = 3_000
+    phrasings: int = 3
     max_past: int = 8_000
     max_encoded: int = 8_000
     max_eval_rows: int = 500

@@ -17,7 +17,8 @@ from graph.owners import save_owners, with_owners
 from graph.relations import add_relations, read_relations
 from graph.snapshot import open_snapshot
 from graph.values import Catalog, PastRequirement, Progress, RepositoryError, save_history
-from training.dataset import DEV_SHARE, MIN_HISTORY, TEST_SHARE
+from training.dataset import MIN_HISTORY
+from training.origins import DEV_SHARE, TEST_SHARE
 
 log = logging.getLogger("signpost.training")
 

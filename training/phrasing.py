@@ -1,12 +1,16 @@
 """
 Requirement texts made from the graph: what an engineer might ask whose answer is this symbol's module.
 
-By rule, not by sampling: the rule is chosen by a hash of the symbol, so the same code gives the same texts. Rules:
+By rule, not by sampling: which rule comes first is chosen by a hash, so the same code gives the same texts. A core
+(`training.sentences`: documentation turned into a command, or a telling name) is said in several ways:
 
-    documentation   first sentence of the documentation, third person turned into a command ("Returns" → "return")
-    question        the same as a question ("where do we …?", "which part should …?")
-    complaint       the same as something that goes wrong ("it does not … correctly")
-    name            the words of the symbol's own name, for code without documentation
+    verb forms   "Returns the toll" → "return the toll"; "… and uses the map" → "… and use the map"
+    command      as it is, "we need to …", "please …"
+    question     "where do we …?", "which part of the code should …?", "where do I change how we …?"
+    complaint    "it fails to …", "… does not work any more"
+    synonyms     of the verb: "work out the toll", "give the toll"
+    order        what stands behind a preposition first: "for trucks, where do we avoid tolls?"
+    domain       the words of the class around it: "avoid tolls (truck profile)"
 """
 
 from __future__ import annotations
@@ -14,228 +18,77 @@ from __future__ import annotations
 import hashlib
 import re
 
-from graph.values import Symbol
-from inference.text import words
+from training.sentences import Core, synonyms
 
-_DIRECTIVE = re.compile(
-    r"^(deprecated|todo|fixme|note|warning|see also|see |example|internal|copyright|@|\.\.|:param)", re.I
-)
-_VERB = re.compile(r"^([A-Z]?[a-z]+)(s)\b")
-_NOT_VERBS = frozenset(
-    [
-        "this",
-        "class",
-        "is",
-        "has",
-        "was",
-        "does",
-        "its",
-        "as",
-        "us",
-        "less",
-        "process",
-        "access",
-        "address",
-        "across",
-    ]
-)
-_KEEP_ES = ("ss", "sh", "ch", "x", "zz", "o")
-MIN_WORDS = 3
-MAX_WORDS = 32
+_FORMS = {
+    "command": (
+        "{}",
+        "where do we {}?",
+        "we need to {}",
+        "which part of the code should {}?",
+        "it fails to {}",
+        "where do I change how we {}?",
+        "please {}",
+        "we want to {} in another way",
+        "it takes too long to {}",
+    ),
+    "thing": (
+        "{}",
+        "where is {}?",
+        "something is wrong with {}",
+        "change {}",
+        "improve {}",
+    ),
+    "statement": ("{}",),
+}
+_SPLIT = re.compile(r"^(.+) ((?:for|when|if|before|after|between|while|during) [^()]+)$")
 
 
-def requirement_from(symbol: Symbol) -> str | None:
+def phrasings(core: Core, *, key: str, limit: int) -> list[str]:
     """
-    Give one requirement text for *symbol*, or None when neither documentation nor name says enough.
+    Say *core* in different ways, at most *limit*; the first one is in its own words.
+
+    Args:
+        key: Chooses the forms; the same key gives the same texts.
+
+    >>> for text in phrasings(Core("compute the toll for heavy trucks", "command", "toll table"), key="y", limit=4):
+    ...     print(text)
+    It takes too long to compute the toll for heavy trucks
+    Calculate the toll for heavy trucks
+    for heavy trucks, where do we compute the toll?
+    we need to compute the toll for heavy trucks (toll table)
     """
-    sentence = first_sentence(symbol.doc)
-    number = int(hashlib.sha256(f"{symbol.qualified}\n{symbol.doc}".encode()).hexdigest(), 16)
-    if sentence:
-        return _phrase(imperative(sentence), number)
-    named = [word for word in words(re.sub(r"[._]", " ", symbol.qualified)) if len(word) > 2]
-    parts = [word for word in named if not any(word != other and other in word for other in named)]
-    if symbol.kind in {"class", "interface", "struct", "trait"} or len(set(parts)) < MIN_WORDS:
+    number = int(hashlib.sha256(key.encode()).hexdigest(), 16)
+    forms = _FORMS[core.form]
+    spoken = [("", core.text)]
+    if core.form == "command":
+        spoken += [("", text) for text in (_with_synonym(core.text, number),) if text]
+        spoken += _reordered(core.text)
+    if core.place and core.form != "statement":
+        spoken.append(("", f"{core.text} ({core.place})"))
+    texts = []
+    for i in range(min(limit, len(forms))):
+        before, said = spoken[i % len(spoken)]
+        text = before + forms[(number + i) % len(forms)].format(said)
+        texts.append(text[:1].upper() + text[1:] if (number >> i) % 3 else text)
+    return texts
+
+
+def _with_synonym(text: str, number: int) -> str | None:
+    head, _, rest = text.partition(" ")
+    others = synonyms().get(head)
+    if rest.startswith(("if ", "whether ", "that ", "for ", "over ", "to ")):
         return None
-    return _phrase(" ".join(dict.fromkeys(parts)), number)
+    return f"{others[number % len(others)]} {rest}" if others else None
 
 
-def first_sentence(doc: str) -> str | None:
-    """
-    Give the documentation's first sentence when it is prose of a usable length.
-
-    >>> first_sentence("Returns the shortest path between two nodes. Uses Dijkstra.")
-    'Returns the shortest path between two nodes'
-    >>> first_sentence("Deprecated: use route() instead.") is None
-    True
-    """
-    text = " ".join(doc.split())
-    sentence = re.split(r"(?<=[a-z0-9)\"'`])[.:;](?:\s|$)", text, maxsplit=1)[0].strip(" .")
-    count = len(sentence.split())
-    if _DIRECTIVE.match(sentence) or not MIN_WORDS <= count <= MAX_WORDS:
-        return None
-    if sum(character.isalpha() or character == " " for character in sentence) < 0.75 * len(sentence):
-        return None
-    return sentence
-
-
-def imperative(sentence: str) -> str:
-    """
-    Turn a leading third person verb into the command form.
-
-    >>> imperative("Returns the path"), imperative("Computes flows"), imperative("Class of roads")
-    ('return the path', 'compute flows', 'class of roads')
-    >>> imperative("Matches edges"), imperative("Applies tolls")
-    ('match edges', 'apply tolls')
-    """
-    match = _VERB.match(sentence)
-    head, _, rest = sentence.partition(" ")
-    if match and match.group(0) == head and head.lower() not in _NOT_VERBS and not head.endswith("ss"):
-        word = head.lower()
-        if word.endswith("ies") and len(word) > 4:
-            word = word[:-3] + "y"
-        elif word.endswith("es") and word[:-2].endswith(_KEEP_ES):
-            word = word[:-2]
-        else:
-            word = word[:-1]
-        return f"{word} {rest}"
-    keeps_case = len(head) > 1 and any(character.isupper() for character in head[1:])
-    return sentence if keeps_case else sentence[:1].lower() + sentence[1:]
-
-
-_VERBS = frozenset(
-    [
-        "add",
-        "apply",
-        "assign",
-        "attach",
-        "build",
-        "calculate",
-        "call",
-        "change",
-        "check",
-        "clear",
-        "close",
-        "collect",
-        "compute",
-        "connect",
-        "construct",
-        "convert",
-        "copy",
-        "count",
-        "create",
-        "decide",
-        "decode",
-        "define",
-        "delete",
-        "describe",
-        "detect",
-        "determine",
-        "disable",
-        "display",
-        "draw",
-        "enable",
-        "encode",
-        "ensure",
-        "estimate",
-        "evaluate",
-        "execute",
-        "expand",
-        "export",
-        "extract",
-        "fetch",
-        "fill",
-        "filter",
-        "find",
-        "fit",
-        "format",
-        "generate",
-        "get",
-        "give",
-        "handle",
-        "import",
-        "initialize",
-        "insert",
-        "iterate",
-        "join",
-        "list",
-        "load",
-        "look",
-        "make",
-        "map",
-        "mark",
-        "match",
-        "merge",
-        "modify",
-        "move",
-        "normalize",
-        "open",
-        "parse",
-        "perform",
-        "prepare",
-        "print",
-        "produce",
-        "provide",
-        "raise",
-        "read",
-        "rebuild",
-        "record",
-        "register",
-        "relabel",
-        "remove",
-        "rename",
-        "render",
-        "replace",
-        "represent",
-        "request",
-        "reset",
-        "resolve",
-        "restore",
-        "return",
-        "run",
-        "sample",
-        "save",
-        "search",
-        "select",
-        "send",
-        "serialize",
-        "set",
-        "show",
-        "shuffle",
-        "solve",
-        "sort",
-        "split",
-        "start",
-        "stop",
-        "store",
-        "test",
-        "throw",
-        "transform",
-        "traverse",
-        "try",
-        "turn",
-        "update",
-        "use",
-        "validate",
-        "verify",
-        "wait",
-        "wrap",
-        "write",
-        "yield",
-    ]
-)
-_COMMANDS = (
-    "{}",
-    "{}",
-    "{}",
-    "where do we {}?",
-    "which part should {}?",
-    "it does not {} correctly",
-    "please {} faster",
-)
-_THINGS = ("{}", "{}", "{}", "where is {}?", "something is wrong with {}", "change {}")
-
-
-def _phrase(core: str, number: int) -> str:
-    forms = _COMMANDS if core.split(" ", 1)[0].lower() in _VERBS else _THINGS
-    text = forms[number % len(forms)].format(core)
-    return text[:1].upper() + text[1:] if number % 3 else text
+def _reordered(text: str) -> list[tuple[str, str]]:
+    match = _SPLIT.match(text)
+    if (
+        not match
+        or len(match.group(1).split()) < 2
+        or match.group(1).endswith(("ing", "ed", "check"))
+        or not 2 <= len(match.group(2).split()) <= 9
+    ):
+        return []
+    return [(f"{match.group(2)}, ", match.group(1))]

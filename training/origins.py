@@ -1,0 +1,128 @@
+"""
+Rows from each origin: past requirements, reviewed feedback and outcomes, symbols of the graph.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import zip_longest
+
+from graph.values import Catalog, PastRequirement
+from inference.labelled import LabelledText
+from inference.text import words
+from training.example import Example, names_module
+from training.phrasing import phrasings
+from training.sentences import Core, core_of, core_of_text
+
+DEV_SHARE = TEST_SHARE = 0.1
+
+
+def history_examples(history: Sequence[PastRequirement], *, hold_out: bool) -> list[Example]:
+    """
+    Turn past requirements into rows, split by time when *hold_out*.
+    """
+    count = len(history)
+    first_dev = count - int(count * (DEV_SHARE + TEST_SHARE)) if hold_out else count
+    first_test = count - int(count * TEST_SHARE) if hold_out else count
+    return [
+        Example(
+            id=row.id,
+            origin="history",
+            split="train" if i < first_dev else "dev" if i < first_test else "test",
+            requirement=row.text,
+            modules=row.modules,
+            commit=row.id,
+            date=row.date,
+            names_module=names_module(row.text, row.modules, row.files),
+            files=row.files,
+        )
+        for i, row in enumerate(history)
+    ]
+
+
+def graph_examples(catalog: Catalog, *, hold_out: bool, limit: int, phrasings_each: int = 1) -> list[Example]:
+    """
+    Make texts from what symbols, files and modules say they do, spread over the modules when there are too many.
+
+    A module's symbols come first, their further phrasings after that; held-out symbols are asked for once. What files
+    and modules say is never held out: the cards know it.
+
+    Args:
+        limit: Rows, at most.
+        phrasings_each: Texts made of one symbol, at most.
+    """
+    by_module: dict[str, list[list[Example]]] = {card.id: [] for card in catalog.modules}
+    for file in catalog.files:
+        cores = {symbol.qualified: core_of(symbol) for symbol in reversed(file.symbols)}  # the first of overloads stays
+        for name, core in {**cores, "": core_of_text(file.doc)}.items():
+            if core:
+                symbol = (file.path, name) if name else None
+                split = split_by_text(_text_key(core.text)) if hold_out and name else "train"
+                empty = Example(
+                    f"{file.path}::{name}", "graph", split, "", (file.module,), catalog.commit, symbol=symbol
+                )
+                by_module[file.module].append(_said(empty, core, phrasings_each, path=file.path))
+    for card in catalog.modules:
+        core = core_of_text(card.doc)
+        if core:
+            empty = Example(f"{card.id}::", "graph", "train", "", (card.id,), catalog.commit)
+            by_module[card.id].append(_said(empty, core, phrasings_each, path=card.path))
+    return _spread(by_module, limit)
+
+
+def _said(empty: Example, core: Core, phrasings_each: int, *, path: str) -> list[Example]:
+    texts = phrasings(core, key=empty.id, limit=phrasings_each if empty.split == "train" else 1)
+    return [
+        replace(
+            empty,
+            id=empty.id if number == 1 else f"{empty.id}~{number}",
+            requirement=text,
+            names_module=names_module(text, empty.modules, (path,)),
+        )
+        for number, text in enumerate(texts, start=1)
+    ]
+
+
+def split_by_text(key: str) -> str:
+    """
+    Assign a split by the hash of a text's words: the same words are always in the same split.
+    """
+    share = int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
+    return "test" if share < TEST_SHARE else "dev" if share < TEST_SHARE + DEV_SHARE else "train"
+
+
+def corrected_examples(corrections: Sequence[LabelledText], catalog: Catalog) -> list[Example]:
+    """
+    Turn reviewed feedback, and outcomes of past questions, into train rows.
+    """
+    return [
+        Example(
+            id=row.id,
+            origin="outcome" if row.origin == "outcome" else "feedback",
+            split="train",
+            requirement=row.text,
+            modules=row.modules,
+            commit=catalog.commit,
+            date=row.date,
+            names_module=names_module(row.text, row.modules, row.files),
+            files=row.files,
+        )
+        for row in corrections
+    ]
+
+
+def _text_key(text: str) -> str:
+    return " ".join(sorted(set(words(text))))
+
+
+def _spread(by_module: dict[str, list[list[Example]]], limit: int) -> list[Example]:
+    """
+    Take rows round robin over the modules until *limit*; within a module first phrasings first, in the order of a hash.
+    """
+    queues = []
+    for said in by_module.values():
+        ordered = sorted(said, key=lambda texts: hashlib.sha256(texts[0].id.encode()).digest())
+        queues.append([text for layer in zip_longest(*ordered) for text in layer if text])
+    return [row for layer in zip_longest(*queues) for row in layer if row][:limit]
