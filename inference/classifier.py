@@ -8,7 +8,6 @@ text a file, so that young modules are not buried. Kept without pickle: vocabula
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,37 +22,15 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from graph.values import write_atomically
 from inference.labelled import LabelledText
-from inference.text import terms
+from inference.tfidf import QueryVectors, character_vectorizer, word_vectorizer
 
 Floats = npt.NDArray[np.float32]
-MAX_FEATURES = 60_000
 MOST_TEXTS = 8_000
 """Past texts fitted on, newest first: the time grows with their cube."""
 STRENGTH = 1.0
 CODE_WEIGHT = 0.3
 HALF_LIFE_YEARS = 2.0
 LEAST_WEIGHT = 0.3
-
-
-def word_vectorizer() -> TfidfVectorizer:
-    """
-    TF-IDF over stemmed words and pairs of them.
-    """
-    return TfidfVectorizer(analyzer=_words_and_pairs, sublinear_tf=True, max_features=MAX_FEATURES, dtype=np.float32)
-
-
-def _words_and_pairs(text: str) -> list[str]:
-    found = terms(text)
-    return found + [f"{left} {right}" for left, right in itertools.pairwise(found)]
-
-
-def character_vectorizer() -> TfidfVectorizer:
-    """
-    TF-IDF over three to five letters inside words.
-    """
-    return TfidfVectorizer(
-        analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True, max_features=MAX_FEATURES, dtype=np.float32
-    )
 
 
 class TextClassifier:
@@ -77,6 +54,7 @@ class TextClassifier:
     ) -> None:
         self.module_ids = module_ids
         self._words, self._characters = words, characters
+        self._asked = (QueryVectors(words), QueryVectors(characters))
         self._weights, self._bias = weights, bias
 
     @classmethod
@@ -112,8 +90,9 @@ class TextClassifier:
         """
         Score each known module.  # (modules,)
         """
-        vector = sparse.hstack([self._words.transform([text]), self._characters.transform([text])]).tocsr()
-        scores: Floats = self._weights[:, vector.indices] @ vector.data.astype(np.float32) + self._bias
+        (words, of_words), (characters, of_characters) = (asked.vector(text) for asked in self._asked)
+        columns = np.concatenate([words, characters + len(self._words.vocabulary_)])
+        scores: Floats = self._weights[:, columns] @ np.concatenate([of_words, of_characters]) + self._bias
         return scores
 
     def save(self, folder: Path) -> None:

@@ -4,6 +4,7 @@ What the shortlist compares texts with: indexes of words, letters and names, and
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -12,12 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from graph.values import Catalog, FileCard
-from inference.classifier import character_vectorizer, word_vectorizer
 from inference.labelled import LabelledText
 from inference.text import terms
+from inference.tfidf import SimilarTexts, character_vectorizer, word_vectorizer
 
 Floats = npt.NDArray[np.float32]
 NEAREST = 20
@@ -43,22 +43,19 @@ class PastIndex:
 
     def __init__(self, past: Sequence[LabelledText]) -> None:
         self.past = tuple(past)
-        self._words, self._characters = word_vectorizer(), character_vectorizer()
-        self._vectors: tuple[sparse.csr_matrix, sparse.csr_matrix] | None = None
+        self._similar: tuple[SimilarTexts, SimilarTexts] | None = None
         if past:
             texts = [row.text for row in past]
-            try:
-                self._vectors = (self._words.fit_transform(texts), self._characters.fit_transform(texts))
-            except ValueError:  # not one word in any text
-                self._vectors = None
+            with contextlib.suppress(ValueError):  # not one word in any text
+                self._similar = (SimilarTexts(word_vectorizer(), texts), SimilarTexts(character_vectorizer(), texts))
 
     def nearest(self, requirement: str, *, limit: int = NEAREST) -> tuple[Neighbour, ...]:
         """
         Give the past requirements nearest to *requirement* by their words, best first, similarity above zero.
         """
-        if self._vectors is None:
+        if self._similar is None:
             return ()
-        similarities = _similarities(self._vectors[0], self._words, requirement)
+        similarities = self._similar[0].similarities(requirement)
         ordered = best_positions(similarities, limit)
         return tuple(Neighbour(self.past[i], float(similarities[i])) for i in ordered if similarities[i] > 0)
 
@@ -66,17 +63,11 @@ class PastIndex:
         """
         Compare *requirement* with all past ones, by words and by character n-grams.  # (past,), 0 to 2
         """
-        if self._vectors is None:
+        if self._similar is None:
             return np.zeros(len(self.past), dtype=np.float32)
-        found: Floats = _similarities(self._vectors[0], self._words, requirement) + _similarities(
-            self._vectors[1], self._characters, requirement
-        )
+        words, characters = self._similar
+        found: Floats = words.similarities(requirement) + characters.similarities(requirement)
         return found
-
-
-def _similarities(vectors: sparse.csr_matrix, vectorizer: TfidfVectorizer, requirement: str) -> Floats:
-    query = vectorizer.transform([requirement])
-    return np.asarray((vectors @ query.T).todense(), dtype=np.float32)[:, 0]
 
 
 def best_positions(scores: Floats, limit: int) -> list[int]:
@@ -149,19 +140,15 @@ class Letters:
 
     def __init__(self, documents: Sequence[str]) -> None:
         self._size = len(documents)
-        self._vectorizer = character_vectorizer()
-        try:
-            self._vectors: sparse.csr_matrix | None = self._vectorizer.fit_transform(documents)
-        except ValueError:  # not one letter in any document
-            self._vectors = None
+        self._similar: SimilarTexts | None = None
+        with contextlib.suppress(ValueError):  # not one letter in any document
+            self._similar = SimilarTexts(character_vectorizer(), documents)
 
     def scores(self, text: str) -> Floats:
         """
         Compare *text* with every document.  # (documents,)
         """
-        if self._vectors is None:
-            return np.zeros(self._size, dtype=np.float32)
-        return _similarities(self._vectors, self._vectorizer, text)
+        return np.zeros(self._size, dtype=np.float32) if self._similar is None else self._similar.similarities(text)
 
 
 def stem_of(path: str) -> str:

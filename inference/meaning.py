@@ -19,6 +19,7 @@ from graph.values import Catalog
 from inference.classifier import MOST_TEXTS, fit_duals, label_shares, recency_weights
 from inference.embedding import CardVectors
 from inference.labelled import LabelledText
+from inference.lexical import best_positions
 from inference.vectors import Vectors
 
 Floats = npt.NDArray[np.float32]
@@ -74,7 +75,7 @@ class Meaning:
         }
         if len(self._past):
             similar = np.round(self._past @ asked, 5)
-            near = np.lexsort((np.arange(len(similar)), -similar))[:NEAREST]
+            near = best_positions(similar, NEAREST)
             found["meaning_past"] = np.maximum(similar[near], 0.0) ** 4 @ self._shares[near]
             found["meaning_classifier"] = similar**3 @ self._duals + self._bias
         return found
