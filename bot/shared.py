@@ -18,6 +18,11 @@ RepoName = Annotated[str | None, typer.Option("--repo", help="Name of the reposi
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Location = Annotated[Path, typer.Argument(help="A git checkout, a bare repository or a folder.")]
 
+PreferenceStep = Annotated[
+    str | None,
+    typer.Option("--preference", help="Step after fine-tuning: none, kto, dpo or grpo; by default the setting's."),
+]
+
 
 def settings() -> Settings:
     """

@@ -4,10 +4,53 @@ Every hyper-parameter of a training run, with its unit and the reason for its va
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, cast, get_args
+
+Preference = Literal["none", "kto", "dpo", "grpo"]
 
 LINEAR_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+@dataclass(frozen=True, slots=True)
+class PreferenceConfig:
+    """
+    The step after fine-tuning (`training.preference`), off by default.
+
+    Args:
+        method: "kto" learns from votes, "dpo" from corrections, "grpo" from a reward that can be checked.
+        seed: Of the order of rows and of what is sampled.
+        learning_rate: Peak, for the adapter; linear warm-up over a tenth and linear decay. A tenth of fine-tuning's:
+            the step should move a trained adapter, not make another one.
+        beta: How strongly KTO and DPO are held to the fine-tuned adapter; TRL's and the papers' value.
+        steps: Optimizer steps, at most.
+        passes: How often one vote or correction is seen, at most: with few of them the step is short.
+        batch_rows: Votes or corrections in one step. With fewer than these in all the step is left out: KTO estimates
+            its reference point within one batch.
+        max_seconds: Wall-clock limit of the step.
+        grpo_prompts: Requirements in one step of GRPO.
+        grpo_samples: Completions of each; they are compared with each other.
+        grpo_temperature: Of sampling. 1 is what the log-probabilities mean.
+        grpo_beta: Weight of the distance to the fine-tuned adapter in GRPO's loss.
+        grpo_reasoning_share: Share of the requirements that ask for reasons and a module instead of a module alone.
+            Each costs ten times as much: about a hundred tokens are sampled instead of ten.
+        grpo_reasoning_tokens: Where sampled reasons are cut off.
+    """
+
+    method: Preference = "none"
+    seed: int = 7
+    learning_rate: float = 5e-5
+    beta: float = 0.1
+    steps: int = 60
+    passes: int = 3
+    batch_rows: int = 8
+    max_seconds: float = 600.0
+    grpo_prompts: int = 4
+    grpo_samples: int = 8
+    grpo_temperature: float = 1.0
+    grpo_beta: float = 0.04
+    grpo_reasoning_share: float = 0.0
+    grpo_reasoning_tokens: int = 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +92,7 @@ class TrainingConfig:
         max_eval_rows: Held-out rows a split, at most; the newest (history) or all (graph) are kept.
         closed_book_rows: Held-out rows on which the published way (ids by trie) is measured too: a second a row.
         golden_prompts: Prompts on which the merged model must agree with base + adapter.
+        preference: The step after fine-tuning.
     """
 
     seed: int = 7
@@ -78,6 +122,7 @@ class TrainingConfig:
     max_eval_rows: int = 500
     closed_book_rows: int = 150
     golden_prompts: int = 200
+    preference: PreferenceConfig = field(default_factory=PreferenceConfig)
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "target_modules": list(self.target_modules)}
@@ -102,3 +147,25 @@ def demo_config() -> TrainingConfig:
 
 
 PRESETS = {"full": TrainingConfig(), "quick": demo_config()}
+
+
+def config_named(name: str, *, preference: str = "none") -> TrainingConfig:
+    """
+    Find the preset called *name*; "full+kto" is "full" with a preference step.
+
+    Args:
+        preference: The step of a name that says none.
+
+    Raises:
+        ValueError: there is no such preset or no such step.
+
+    >>> config_named("full+kto", preference="dpo").preference.method
+    'kto'
+    """
+    preset, _, said = name.partition("+")
+    method = said or preference
+    if preset not in PRESETS or method not in get_args(Preference):
+        steps = ", +".join(get_args(Preference))
+        raise ValueError(f"a training is one of {', '.join(PRESETS)}, with +{steps} or without, got {name!r}")
+    config = PRESETS[preset]
+    return replace(config, preference=replace(config.preference, method=cast(Preference, method)))

@@ -48,6 +48,9 @@ from training.events import event_file
 from training.fitting import fit_ranker, shortlist_texts
 from training.merge import MergeReport, save_merged, verify_merged
 from training.mix import dev_rows, training_rows
+from training.preference.check import check_preference
+from training.preference.step import PreferenceLog, prefer
+from training.preference.votes import load_judged
 from training.rows import card_rows
 from training.scorecard_page import scorecard_page
 from training.sft import TrainingLog, train_adapter
@@ -87,6 +90,7 @@ def train_release(
     previous: Path | None = None,
     encoder: Path | None = None,
     events: Path | None = None,
+    judged: Path | None = None,
     report: Report = lambda stage, done, total, detail: None,
     now: datetime | None = None,
 ) -> TrainedRelease:
@@ -103,13 +107,16 @@ def train_release(
         previous: Folder of the release that serves, to be compared on the same held-out rows.
         encoder: Folder of the sentence encoder; None goes without one.
         events: Folder for TensorBoard event files; None writes none.
+        judged: JSONL of trusted votes (`training.preference.votes`) for the preference step, or None.
         report: Receives progress.
         now: The clock; the release is named after it.
 
     Raises:
-        graph.values.RepositoryError, training.sft.TrainingError, training.merge.MergeError: with nothing left behind.
+        graph.values.RepositoryError, training.sft.TrainingError, training.merge.MergeError,
+            training.preference.check.PreferenceError: with nothing left behind.
     """
     now = now or datetime.now(UTC)
+    check_preference(config.preference)
     corpus = read_corpus(location, name=name, home=home, report=report)
     feedback = load_labelled(corrections) if corrections is not None else ()
     dataset = build_dataset(
@@ -126,8 +133,8 @@ def train_release(
     kept = checkpoint_folder(home, dataset_hash=dataset.hash, config=config, base_hash=base_hash)
     remove_stale_checkpoints(home, keep=kept)
     with _building(home / "releases", release_id) as folder, _vector_cache(home, encoder) as cache:
-        trained, merge = _train_and_merge(
-            dataset, catalog, base_model, folder, config, report, checkpoint=kept, events=events
+        trained, preferred, merge = _train_and_merge(
+            dataset, catalog, base_model, folder, config, report, checkpoint=kept, events=events, judged=judged
         )
         model = LanguageModel.load(folder / "model")
         memory: dict[str, Floats] = {}
@@ -172,7 +179,7 @@ def train_release(
                 prompt_hash=prompt_hash(model.tokenizer),
                 created_at=now.isoformat(timespec="seconds"),
                 versions=_versions(),
-                training={**config.to_json(), "backend": choose_backend(), **_log_json(trained)},
+                training={**config.to_json(), "backend": choose_backend(), **_log_json(trained, preferred)},
                 encoder={"name": encoder.name, "weights": _weights_hash(encoder)} if encoder is not None else {},
             ),
         )
@@ -192,7 +199,8 @@ def _train_and_merge(
     *,
     checkpoint: Path,
     events: Path | None,
-) -> tuple[TrainingLog, MergeReport]:
+    judged: Path | None,
+) -> tuple[TrainingLog, PreferenceLog | None, MergeReport]:
     model, tokenizer = open_backend(choose_backend(), base_model, config)
     rows = training_rows(tokenizer, dataset, catalog, config)
     untrained = LanguageModel(model.eval(), tokenizer)
@@ -210,13 +218,22 @@ def _train_and_merge(
             progress=stage_of(report, "fine-tune"),
             observe=observe,
         )
+    preferred = prefer(
+        model,
+        tokenizer,
+        dataset=dataset,
+        catalog=catalog,
+        judged=load_judged(judged) if judged is not None else (),
+        config=config.preference,
+        progress=stage_of(report, "preference"),
+    )
     golden = _golden_prompts(tokenizer, dataset, catalog, config.golden_prompts)
     report("merge", 0, 1, "16-bit weights")
     logits = save_merged(model, tokenizer, target=folder / "model", adapter=folder / "adapter", golden=golden)
     del model
     report("merge", 1, 1, "16-bit weights")
     merged = LanguageModel.load(folder / "model")
-    return trained, verify_merged(merged, logits, golden, progress=stage_of(report, "verify"))
+    return trained, preferred, verify_merged(merged, logits, golden, progress=stage_of(report, "verify"))
 
 
 @contextmanager
@@ -370,8 +387,9 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _log_json(trained: TrainingLog) -> dict[str, Any]:
+def _log_json(trained: TrainingLog, preferred: PreferenceLog | None) -> dict[str, Any]:
     return {
+        "preferred": preferred.to_json() if preferred is not None else None,
         "steps": trained.steps,
         "tokens": trained.tokens,
         "seconds": round(trained.seconds, 1),

@@ -4,7 +4,7 @@ Votes on answers, and the rules by which they become training data.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -216,6 +216,67 @@ def _countable(group: Sequence[tuple[FeedbackRow, bool]]) -> list[FeedbackRow]:
     people = {feedback.person for feedback, _ in group}
     agreed = len(modules) == 1 and len(people) >= 2
     return [feedback for feedback, confirmed in group if confirmed or agreed]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgementRow:
+    """One trusted word on what an answer showed first; *module* is where people say that the requirement belongs."""
+
+    question_id: str
+    text: str
+    shown: str
+    value: int
+    module: str | None = None
+
+
+def trusted_judgements(session: Session, repository_id: str) -> list[JudgementRow]:
+    """
+    The votes from which a preference step may learn, oldest question first: one a requirement and shown module.
+
+    A 👍 or 👎 is weaker than a correction, and one person alone must not turn the model away from a module. So the
+    rules are those of `confirmed_feedback`, applied to the vote itself:
+
+    - a confirmed one counts, and the word of an asked owner is confirmed at once;
+    - a rejected one never does, nor does a question that its author deleted;
+    - open ones count when at least two people vote alike on the same module shown first for the same normalised text,
+      and nobody votes otherwise.
+
+    The module that a vote names is told only where `confirmed_feedback` would make a label of it.
+    """
+    named: dict[str, list[str]] = defaultdict(list)
+    for feedback in confirmed_feedback(session, repository_id):
+        named[normalised(feedback.text)].append(feedback.module)
+    asked = (
+        select(Question, Answer, Vote)
+        .join(Answer, Answer.question_id == Question.id)
+        .join(Vote, Vote.answer_id == Answer.id)
+        .where(Question.repository_id == repository_id, Question.text != "", Vote.reviewed != "rejected")
+        .order_by(Question.created_at, Question.id, Vote.created_at, Vote.id)
+    )
+    groups: dict[tuple[str, str], list[tuple[JudgementRow, Vote]]] = defaultdict(list)
+    for question, answer, vote in session.execute(asked):
+        if answer.modules:
+            shown = str(answer.modules[0]["id"])
+            judged = JudgementRow(question.id, question.text, shown, vote.value)
+            groups[normalised(question.text), shown].append((judged, vote))
+    trusted = []
+    for (text, _), group in groups.items():
+        value = _trusted_value([vote for _, vote in group])
+        if value is not None:
+            modules = named.get(text, [])
+            module = max(modules, key=modules.count) if modules else None
+            trusted.append(replace(group[0][0], value=value, module=module))
+    return trusted
+
+
+def _trusted_value(group: Sequence[Vote]) -> int | None:
+    """
+    What the confirmed ones say, else what at least two people agree on; None where they contradict each other.
+    """
+    confirmed = {vote.value for vote in group if vote.reviewed == "confirmed"}
+    values = confirmed or {vote.value for vote in group}
+    agreed = bool(confirmed) or len({vote.person for vote in group}) >= 2
+    return values.pop() if agreed and len(values) == 1 else None
 
 
 def normalised(text: str) -> str:

@@ -27,6 +27,7 @@ FOR_PEOPLE = frozenset(
         "inference.release.ReleaseError",
         "training.base_model.BaseModelError",
         "training.merge.MergeError",
+        "training.preference.check.PreferenceError",
         "training.sft.TrainingError",
         "worker.rankers.NoActiveReleaseError",
     )

@@ -138,7 +138,7 @@ def add_training(
     Ask for a training, unless one of this repository is queued or running.
 
     Args:
-        preset: Name of a configuration in `training.config.PRESETS`.
+        preset: Name of a configuration, see `training.config.config_named`.
 
     Returns:
         The training and whether it is new.

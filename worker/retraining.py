@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from sqlalchemy.orm import Session
 
 from inference.labelled import LabelledText, save_labelled
+from training.preference.votes import JudgedAnswer, save_judged
 from worker import store
 from worker.settings import Settings
 
@@ -61,8 +62,10 @@ class TrainingOrder:
         encoder: Whether to use the sentence encoder.
         corrections: JSONL of confirmed corrections; None when there are none.
         previous: Folder of the active release, with which the new one is compared.
-        preset: Name of a configuration in `training.config.PRESETS`.
+        preset: Name of a configuration, see `training.config.config_named`.
         events: Folder for TensorBoard event files; None writes none.
+        judged: JSONL of trusted votes; None when there are none.
+        preference: The step after fine-tuning, where *preset* names none.
     """
 
     location: Path
@@ -74,6 +77,8 @@ class TrainingOrder:
     previous: Path | None
     preset: str = "full"
     events: Path | None = None
+    judged: Path | None = None
+    preference: str = "none"
 
 
 # Called with (stage, done, total, detail) while a training runs.
@@ -86,7 +91,7 @@ def train(order: TrainingOrder, report: Report) -> TrainedRelease:
     Train in this process. PyTorch is imported here and nowhere before.
     """
     from training.base_model import ensure_base_model
-    from training.config import PRESETS
+    from training.config import config_named
     from training.encoder import ensure_encoder
     from training.run import train_release
 
@@ -97,11 +102,12 @@ def train(order: TrainingOrder, report: Report) -> TrainedRelease:
         name=order.name,
         home=order.home,
         base_model=base_model,
-        config=PRESETS[order.preset],
+        config=config_named(order.preset, preference=order.preference),
         corrections=order.corrections,
         previous=order.previous,
         encoder=ensure_encoder(models, report=report) if order.encoder else None,
         events=order.events,
+        judged=order.judged,
         report=report,
     )
 
@@ -127,6 +133,11 @@ def make_order(session: Session, settings: Settings, training_id: str) -> Traini
         previous=Path(active.folder) if active else None,
         preset=training.preset,
         events=settings.home / "trainings" / training_id,
+        judged=write_judged(
+            settings.home / "corrections" / f"{training_id}-votes.jsonl",
+            store.trusted_judgements(session, repository.id),
+        ),
+        preference=settings.preference,
     )
 
 
@@ -152,6 +163,19 @@ def _label(group: Sequence[store.FeedbackRow]) -> LabelledText:
     modules = tuple(sorted(named, key=lambda module: (-named[module], module)))
     latest = max(row.voted_at for row in group).isoformat(timespec="seconds")
     return LabelledText(group[0].question_id, group[0].text, modules, "feedback", latest)
+
+
+def write_judged(path: Path, rows: Sequence[store.JudgementRow]) -> Path | None:
+    """
+    Write the trusted votes down for a preference step; None when there are none.
+    """
+    if not rows:
+        return None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_judged(
+        path, [JudgedAnswer(row.question_id, row.text, row.shown, row.value > 0, row.module or "") for row in rows]
+    )
+    return path
 
 
 def register(session: Session, training_id: str, made: TrainedRelease, *, now: datetime) -> str:

@@ -9,8 +9,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
+
+from training.config import Preference
 
 SlackMode = Literal["socket", "http"]
 
@@ -47,6 +49,11 @@ SETTINGS: tuple[SettingDoc, ...] = (
     ),
     SettingDoc("SIGNPOST_RETRAIN_DAYS", "7", "Days between two trainings of a repository; 0 switches them off."),
     SettingDoc("SIGNPOST_RETRAIN_FEEDBACK", "20", "New confirmed corrections that start a training early; 0: never."),
+    SettingDoc(
+        "SIGNPOST_PREFERENCE",
+        "none",
+        "Step after fine-tuning: `none`, `kto`, `dpo` or `grpo`, see docs/preference.md.",
+    ),
     SettingDoc("SIGNPOST_SLACK_BOT_TOKEN", "", "Bot token of the Slack app, xoxb-…"),
     SettingDoc("SIGNPOST_SLACK_APP_TOKEN", "", "App-level token for Socket Mode, xapp-…"),
     SettingDoc("SIGNPOST_SLACK_SIGNING_SECRET", "", "Signing secret, needed for HTTP mode."),
@@ -94,6 +101,7 @@ class Settings:
     reasoning_seconds: int = 20
     retrain_days: int = 7
     retrain_feedback: int = 20
+    preference: str = "none"
     slack_bot_token: str | None = field(default=None, repr=False)
     slack_app_token: str | None = field(default=None, repr=False)
     slack_signing_secret: str | None = field(default=None, repr=False)
@@ -140,6 +148,7 @@ class Settings:
             reasoning_seconds=read.number("REASONING_SECONDS", default=20, highest=600),
             retrain_days=read.number("RETRAIN_DAYS", default=7, highest=3650),
             retrain_feedback=read.number("RETRAIN_FEEDBACK", default=20, highest=1_000_000),
+            preference=read.choice("PREFERENCE", get_args(Preference)),
             slack_bot_token=read.text("SLACK_BOT_TOKEN"),
             slack_app_token=read.text("SLACK_APP_TOKEN"),
             slack_signing_secret=read.text("SLACK_SIGNING_SECRET"),
@@ -184,6 +193,7 @@ class Settings:
             "SIGNPOST_REASONING_SECONDS": str(self.reasoning_seconds),
             "SIGNPOST_RETRAIN_DAYS": str(self.retrain_days),
             "SIGNPOST_RETRAIN_FEEDBACK": str(self.retrain_feedback),
+            "SIGNPOST_PREFERENCE": self.preference,
             "SIGNPOST_SLACK_BOT_TOKEN": self.slack_bot_token or "",
             "SIGNPOST_SLACK_APP_TOKEN": self.slack_app_token or "",
             "SIGNPOST_SLACK_SIGNING_SECRET": self.slack_signing_secret or "",

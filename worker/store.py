@@ -28,6 +28,7 @@ from worker.answers import (
 )
 from worker.feedback import (
     FeedbackRow,
+    JudgementRow,
     Review,
     candidate_votes,
     cast_candidate_vote,
@@ -36,6 +37,7 @@ from worker.feedback import (
     confirmed_feedback,
     normalised,
     review_vote,
+    trusted_judgements,
     vote_of,
     votes,
     votes_to_review,
@@ -94,6 +96,7 @@ __all__ = [
     "MOVED",
     "SHARED",
     "FeedbackRow",
+    "JudgementRow",
     "NewQuestion",
     "NoPreviousReleaseError",
     "Review",
@@ -162,6 +165,7 @@ __all__ = [
     "stranded_trainings",
     "training",
     "trainings",
+    "trusted_judgements",
     "unready_notices",
     "unsaid_notices",
     "update_training",
