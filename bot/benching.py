@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from bot.screen import Bars
     from inference.embedding import VectorCache
+    from training.bench import ModelSource
 
 
 def bench(
@@ -25,6 +27,13 @@ def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Fit on the newest past requirements only.")] = False,
     code_rag: Annotated[bool, typer.Option(help="Measure retrieval over code snippets, too; not when quick.")] = True,
     encoder: Annotated[bool, typer.Option(help="Use the small sentence encoder (84 MB, fetched once).")] = True,
+    model: Annotated[
+        bool, typer.Option(help="Train a language model on the train rows and measure it, too; not when quick.")
+    ] = False,
+    release: Annotated[
+        str | None,
+        typer.Option(help="Id or folder of a release whose language model is measured instead of one trained here."),
+    ] = None,
 ) -> None:
     """
     Measure every ranker on real requirements with known modules.
@@ -36,12 +45,14 @@ def bench(
     read_bench_set(folder)  # what is wrong with the input is said before anything is fetched
     home = settings().home
     with Bars(console()) as bars:
+        source = _release(home, release) if release else _trained(home, bars) if model and not quick else None
         done = run_bench(
             folder,
             repository=repo,
             out=out,
             cache=home / "cache",
             vectors=_vectors(home, bars) if encoder else None,
+            model=source,
             quick=quick,
             code_rag=code_rag,
             report=bars,
@@ -67,12 +78,39 @@ def _vectors(home: Path, bars: Bars) -> VectorCache | None:
     return VectorCache(home / "cache" / "vectors.sqlite", TextEncoder.load(folder))
 
 
+def _trained(home: Path, bars: Bars) -> ModelSource | None:
+    """
+    A model to be trained on the folder; None, and a word about it, where there is no base model.
+    """
+    from training.base_model import BaseModelError, ensure_base_model
+    from training.bench_model import bench_config, train_model
+
+    try:
+        base_model = ensure_base_model(settings().base_model, models=home / "models", report=bars)
+    except BaseModelError as problem:
+        typer.echo(f"Going without a language model: {problem}", err=True)
+        return None
+    return partial(train_model, base_model=base_model, config=bench_config(), cache=home / "cache")
+
+
+def _release(home: Path, release: str) -> ModelSource:
+    """
+    The model of a release, by its id in this home or by its folder.
+    """
+    from training.bench_model import bench_config
+    from training.bench_release import release_model
+
+    folder = Path(release) if Path(release).is_dir() else home / "releases" / release
+    return partial(release_model, folder=folder, config=bench_config())
+
+
 def show_bench(console: Console, results: dict[str, Any], details: dict[str, Any]) -> None:
     """
     Print the figures of a benchmark run.
     """
     from rich.table import Table
 
+    _show_model(console, details["model"])
     for name, rankers in results.items():
         found = details["sets"][name]
         counts = next(iter(rankers.values()))
@@ -82,8 +120,9 @@ def show_bench(console: Console, results: dict[str, Any], details: dict[str, Any
             table.add_column(heading, justify="left" if heading == "ranker" else "right", no_wrap=True)
         for ranker, parts in rankers.items():
             whole, bare = parts["all"], parts["no_name"]
+            some = "" if whole["n"] == counts["all"]["n"] else f" (n = {whole['n']})"
             table.add_row(
-                f"[bold]{ranker}[/bold]" if ranker == "system" else ranker,
+                f"[bold]{ranker}[/bold]" if ranker == "system" else ranker + some,
                 *(_with_interval(whole, measure) for measure in ("hit@1", "hit@3")),
                 f"{100 * whole['hit@5']:.1f}",
                 f"{100 * whole['mrr']:.1f}",
@@ -97,6 +136,26 @@ def show_bench(console: Console, results: dict[str, Any], details: dict[str, Any
             f"Features of one requirement: {latency['p50']} ms (p50), {latency['p95']} ms (p95).",
             highlight=False,
         )
+
+
+def _show_model(console: Console, about: dict[str, Any] | None) -> None:
+    """
+    Print what dev rows say of the language model.
+    """
+    if about is None:
+        return
+    fusion, flips = about["fusion on dev"], about["flips"]
+    said = ""
+    if fusion["n"]:
+        pairs = [
+            "/".join(f"{100 * fusion[name][k]:.1f}" for k in ("hit@1", "hit@3")) for name in ("shortlist", "with model")
+        ]
+        said = f"Cross-validated on {fusion['n']} dev rows: {pairs[0]} without it, {pairs[1]} with it. "
+    console.print(
+        f"Language model: best alone on dev rows is {about['alone']}. {said}"
+        f"Another order of the candidates changes the first one in {100 * flips['rate']:.0f} % of the prompts.",
+        highlight=False,
+    )
 
 
 def _with_interval(score: dict[str, Any], measure: str) -> str:

@@ -85,8 +85,8 @@ class Fusion:
             inside = [row for i, row in enumerate(rows) if i % FOLDS != fold]
             weights = _fit_weights(inside, centre)
             predictions += [((row.features @ weights).astype(np.float32), row.relevant) for row in rows[fold::FOLDS]]
-        temperature = _fit_temperature(predictions)
-        best = [(_softmax(scores / temperature), relevant) for scores, relevant in predictions]
+        temperature = fit_temperature(predictions)
+        best = [(softmax(scores / temperature), relevant) for scores, relevant in predictions]
         threshold = DEFAULT_THRESHOLD
         if len(rows) >= LEAST_ROWS_FOR_THRESHOLD:
             threshold = _threshold([(float(p.max()), int(p.argmax()) in relevant) for p, relevant in best])
@@ -98,7 +98,7 @@ class Fusion:
         Return a calibrated probability a module.  # (modules, features) -> (modules,)
         """
         scores = features.astype(np.float64) @ np.array(self.weights)
-        return _softmax(scores / self.temperature)
+        return softmax(scores / self.temperature)
 
     def aligned(self, features: Sequence[str]) -> Self:
         """
@@ -115,7 +115,10 @@ class Fusion:
         return cls(**{**value, "features": tuple(value["features"]), "weights": tuple(value["weights"])})
 
 
-def _softmax(scores: npt.NDArray[Any]) -> Floats:
+def softmax(scores: npt.NDArray[Any]) -> Floats:
+    """
+    Turn scores into probabilities.  # (modules,)
+    """
     exponents = np.exp(scores - scores.max())
     shares: Floats = exponents / exponents.sum()
     return shares
@@ -140,10 +143,17 @@ def _fit_weights(rows: Sequence[HeldOut], centre: npt.NDArray[np.float64]) -> np
     return weights
 
 
-def _fit_temperature(predictions: Sequence[tuple[Floats, tuple[int, ...]]]) -> float:
+def fit_temperature(predictions: Sequence[tuple[Floats, tuple[int, ...]]]) -> float:
+    """
+    Find what scores must be divided by to be the log-probabilities that fit the labels best.
+
+    Args:
+        predictions: Scores of all modules, and the positions of the true ones.
+    """
+
     def loss(log_temperature: float) -> float:
         temperature = float(np.exp(log_temperature))
-        return -float(np.mean([np.log(_softmax(s / temperature)[list(r)].sum() + 1e-12) for s, r in predictions]))
+        return -float(np.mean([np.log(softmax(s / temperature)[list(r)].sum() + 1e-12) for s, r in predictions]))
 
     return float(np.exp(minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded").x))
 

@@ -53,9 +53,14 @@ class RowScorer:
         self._model, self._catalog, self._rows = model, catalog, rows
 
     def scores(self, requirement: str, candidates: Sequence[int]) -> Floats:
-        state = self._model.hidden([self.prompt(requirement, candidates)])[0]
-        summed: Floats = self._rows.features(state).sum(axis=1)
+        summed: Floats = self.features(requirement).sum(axis=1)
         return summed
+
+    def features(self, requirement: str) -> Floats:
+        """
+        What learned rows and card rows say, each in its own column.  # (modules, 2)
+        """
+        return self._rows.features(self._model.hidden([self.prompt(requirement, ())])[0])
 
     def prompt(self, requirement: str, candidates: Sequence[int]) -> str:
         return place_prompt(self._model.tokenizer, repository=self._catalog.repository, requirement=requirement)

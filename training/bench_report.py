@@ -35,6 +35,7 @@ def render_report(results: Mapping[str, Any], details: Mapping[str, Any]) -> str
         + (", quick run" if details["quick"] else "")
     )
     parts = [f"<h1>Benchmark: {escape(str(details['name']))}</h1>", f'<p class="faint">{escape(about)}</p>']
+    parts += _model_parts(details.get("model"))
     for name, rankers in results.items():
         parts += _set_parts(name, rankers, details["sets"][name])
     return (
@@ -50,7 +51,7 @@ def _set_parts(name: str, rankers: Mapping[str, Any], found: Mapping[str, Any]) 
     sure, latency = found["sure"], found["latency_ms"]
     precise = f"right in {_percent(sure['precision'])} of those" if sure["precision"] is not None else "never sure"
     paired = "; ".join(
-        f"against {escape(other)} p = {values['hit@1']:.3g} (hit@1), {values['hit@3']:.3g} (hit@3)"
+        f"against {escape(other)} p = {values['hit@1']:.3g} (hit@1), {values['hit@3']:.3g} (hit@3, n = {values['n']})"
         for other, values in found["paired"].items()
     )
     return [
@@ -64,6 +65,7 @@ def _set_parts(name: str, rankers: Mapping[str, Any], found: Mapping[str, Any]) 
         f"{_percent(sure['accuracy_at_80_coverage'])}.</p>",
         _reliability_chart(found["reliability"]),
         _risk_chart(found["risk_coverage"]),
+        *_scorer_parts(found.get("scorers")),
         "<h3>By number of true modules</h3>",
         _table(
             ("true modules", "n", "hit@1", "hit@3", "strict@3"),
@@ -84,6 +86,50 @@ def _set_parts(name: str, rankers: Mapping[str, Any], found: Mapping[str, Any]) 
             ],
             texts=3,
         ),
+    ]
+
+
+def _model_parts(about: Mapping[str, Any] | None) -> list[str]:
+    """
+    What the language model is and what dev rows said of it.
+    """
+    if about is None:
+        return ["<p>No language model was measured.</p>"]
+    facts = "; ".join(
+        f"{escape(name)}: {escape(str(value))}" for name, value in about.items() if not isinstance(value, dict)
+    )
+    flips, fusion = about["flips"], about["fusion on dev"]
+    parts = ["<h2>Language model</h2>", f"<p>{facts}.</p>"]
+    if fusion["n"]:
+        parts.append(
+            f"<p>On {fusion['n']} dev rows, each fifth judged by weights fitted on the others, the fusion puts a true "
+            f"module first in {_percent(fusion['shortlist']['hit@1'])} without the model and in "
+            f"{_percent(fusion['with model']['hit@1'])} with it, within three places in "
+            f"{_percent(fusion['shortlist']['hit@3'])} and {_percent(fusion['with model']['hit@3'])} "
+            f"(p = {fusion['p']:.3g} for the first place).</p>"
+        )
+    parts.append(
+        f"<p>Another order of the same candidates changes the first one in {_percent(flips['rate'])} of "
+        f"{flips['requirements'] * flips['orders']} prompts.</p>"
+    )
+    return [*parts, *_scorer_parts(about["dev"], where="dev rows")]
+
+
+def _scorer_parts(ways: Mapping[str, Any] | None, *, where: str = "rows") -> list[str]:
+    if not ways:
+        return []
+    rows = [
+        (
+            name,
+            _percent(found["hit@1"]),
+            _percent(found["hit@3"]),
+            *((f"{found[key]:.3g}" for key in ("p", "ece", "p50_ms")) if "p" in found else ("", "", "")),
+        )
+        for name, found in ways["rankers"].items()
+    ]
+    return [
+        f"<h3>The model's ways of scoring, on the same {ways['n']} {where}</h3>",
+        _table(("ranker", "hit@1", "hit@3", "p against the shortlist", "calibration error", "ms (p50)"), rows),
     ]
 
 

@@ -11,15 +11,18 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from inference.labelled import LabelledText
+from training.origins import text_key
 
 NEEDED = ("train", "dev", "test")
 SPLITS = (*NEEDED, "issues")
+READ = ("test", "issues")
+"""Splits whose figures are reported."""
 
 
 class BenchError(Exception):
@@ -69,7 +72,8 @@ def read_bench_set(folder: Path) -> BenchSet:
     Read a benchmark folder.
 
     Raises:
-        BenchError: a file is missing, damaged or empty.
+        BenchError: a file is missing or damaged, or there is no test row. Without train rows the repository is one
+            without history; without dev rows the weights that ship are taken.
     """
     if not folder.is_dir():
         raise BenchError(f"{folder} is no folder: give one with meta.json, modules, train, dev and test rows.")
@@ -81,11 +85,36 @@ def read_bench_set(folder: Path) -> BenchSet:
     if not any(modules.values()):
         raise BenchError(f"{folder / 'modules.jsonl.gz'} names no module with files: there is nothing to rank.")
     splits = {name: _read_rows(folder, name) for name in SPLITS if name in NEEDED or _file_of(folder, name).exists()}
-    for name in NEEDED:
-        if not splits[name]:
-            raise BenchError(f"{_file_of(folder, name)} has no rows: the benchmark needs train, dev and test rows.")
+    if not splits["test"]:
+        raise BenchError(f"{_file_of(folder, 'test')} has no rows: there is nothing to report.")
     name = str(meta.get("repo") or folder.resolve().name)
-    return BenchSet(name, meta["snapshot"], modules, {key: rows for key, rows in splits.items() if rows})
+    kept = {key: rows for key, rows in splits.items() if rows or key in NEEDED}
+    return BenchSet(name, meta["snapshot"], modules, kept)
+
+
+def without_rows(bench: BenchSet, seen: Collection[str], *, whose: str) -> BenchSet:
+    """
+    Leave out the dev, test and issue rows that a model was trained on.
+
+    Args:
+        seen: Ids and `training.origins.text_key` of what it was trained on.
+        whose: Name of the model, for the message.
+
+    Raises:
+        BenchError: no test row is left.
+    """
+    splits = {
+        name: rows
+        if name == "train"
+        else tuple(r for r in rows if r.labelled.id not in seen and text_key(r.labelled.text) not in seen)
+        for name, rows in bench.splits.items()
+    }
+    if not splits["test"]:
+        raise BenchError(
+            f"{whose} was trained on every one of the {len(bench.splits['test'])} test rows: it can say nothing about "
+            "requirements it has not seen. Train one on the repository up to the snapshot."
+        )
+    return replace(bench, splits={name: rows for name, rows in splits.items() if rows or name in NEEDED})
 
 
 def _read_meta(path: Path) -> dict[str, Any]:

@@ -101,11 +101,11 @@ def score(rankings: Sequence[Sequence[str]], relevant: Sequence[Collection[str]]
     hits = {k: [hit_at_k(ranking, truth, k) for ranking, truth in pairs] for k in (1, 3, 5)}
     return Score(
         n=len(pairs),
-        hit1=_mean(hits[1]),
-        hit3=_mean(hits[3]),
-        hit5=_mean(hits[5]),
-        mrr=_mean([reciprocal_rank(ranking, truth) for ranking, truth in pairs]),
-        strict3=_mean([strict_at_k(ranking, truth, 3) for ranking, truth in pairs]),
+        hit1=mean(hits[1]),
+        hit3=mean(hits[3]),
+        hit5=mean(hits[5]),
+        mrr=mean([reciprocal_rank(ranking, truth) for ranking, truth in pairs]),
+        strict3=mean([strict_at_k(ranking, truth, 3) for ranking, truth in pairs]),
         hit1_interval=bootstrap_interval(hits[1]),
         hit3_interval=bootstrap_interval(hits[3]),
     )
@@ -153,5 +153,8 @@ def expected_calibration_error(confidences: Sequence[float], correct: Sequence[f
     return round(gap / len(order), 4)
 
 
-def _mean(values: Sequence[float]) -> float:
-    return round(sum(values) / len(values), 4)
+def mean(values: Sequence[float]) -> float:
+    """
+    Average to four digits; 0.0 of nothing.
+    """
+    return round(sum(values) / len(values), 4) if values else 0.0

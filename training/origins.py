@@ -59,7 +59,7 @@ def graph_examples(catalog: Catalog, *, hold_out: bool, limit: int, phrasings_ea
         for name, core in {**cores, "": core_of_text(file.doc)}.items():
             if core:
                 symbol = (file.path, name) if name else None
-                split = split_by_text(_text_key(core.text)) if hold_out and name else "train"
+                split = split_by_text(text_key(core.text)) if hold_out and name else "train"
                 empty = Example(
                     f"{file.path}::{name}", "graph", split, "", (file.module,), catalog.commit, symbol=symbol
                 )
@@ -113,7 +113,13 @@ def corrected_examples(corrections: Sequence[LabelledText], catalog: Catalog) ->
     ]
 
 
-def _text_key(text: str) -> str:
+def text_key(text: str) -> str:
+    """
+    What two texts with the same words have in common.
+
+    >>> text_key("Handle tolls, handle them!")
+    'handle them tolls'
+    """
     return " ".join(sorted(set(words(text))))
 
 

@@ -129,7 +129,7 @@ def train_release(
     dataset.save(home / "datasets")
     catalog = corpus.past_catalog.without_symbols(dataset.held_out_symbols())
     release_id = f"{name}-{now:%Y%m%d-%H%M%S}"
-    base_hash = _weights_hash(base_model)
+    base_hash = weights_hash(base_model)
     kept = checkpoint_folder(home, dataset_hash=dataset.hash, config=config, base_hash=base_hash)
     remove_stale_checkpoints(home, keep=kept)
     with _building(home / "releases", release_id) as folder, _vector_cache(home, encoder) as cache:
@@ -180,7 +180,7 @@ def train_release(
                 created_at=now.isoformat(timespec="seconds"),
                 versions=_versions(),
                 training={**config.to_json(), "backend": choose_backend(), **_log_json(trained, preferred)},
-                encoder={"name": encoder.name, "weights": _weights_hash(encoder)} if encoder is not None else {},
+                encoder={"name": encoder.name, "weights": weights_hash(encoder)} if encoder is not None else {},
             ),
         )
     remove_checkpoint(kept)
@@ -363,7 +363,7 @@ def _alive(process: int) -> bool:
     return process != os.getpid()
 
 
-def _weights_hash(base_model: Path) -> str:
+def weights_hash(base_model: Path) -> str:
     weights = base_model / "model.safetensors"
     return hash_file(weights if weights.is_file() else base_model / "model.safetensors.index.json")
 

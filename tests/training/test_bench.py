@@ -1,9 +1,6 @@
-import gzip
 import json
 import re
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -13,58 +10,13 @@ from graph.values import RepositoryError
 from inference.embedding import TextEncoder, VectorCache
 from inference.labelled import LabelledText
 from inference.shortlist import MEASURED
-from tests.codebase import AREAS, requirement, write_shop_with_history
+from tests.codebase import AREAS
 from tests.fakes_encoder import LetterModel, LetterTokenizer
-from training.bench import run_bench, shuffled_labels
+from tests.training.bench_rows import row, write_rows
+from training.bench import run_bench
+from training.bench_rankers import shuffled_labels
 from training.bench_report import render_report
 from training.bench_set import BenchError, read_bench_set
-
-
-def _write(path: Path, rows: list[dict[str, Any]]) -> None:
-    path.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
-
-
-def _row(number: int) -> dict[str, Any]:
-    text, area, thing = requirement(number)
-    path = f"shop/{area}/{thing.replace(' ', '_')}.py"
-    date = f"2024-{1 + number // 28:02d}-{1 + number % 28:02d}"
-    return {
-        "id": f"c{number}",
-        "date": date,
-        "text": text,
-        "modules": [area],
-        "files": [path],
-        "leaks": number % 2 == 0,
-    }
-
-
-@pytest.fixture(scope="session")
-def bench_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """
-    The shop as a bare git directory.
-    """
-    work = write_shop_with_history(tmp_path_factory.mktemp("bench") / "work", commits=4)
-    bare = work.parent / "repo"
-    subprocess.run(["git", "clone", "-q", "--bare", str(work), str(bare)], check=True)
-    return bare
-
-
-@pytest.fixture
-def bench_folder(tmp_path: Path, bench_repository: Path) -> Path:
-    head = subprocess.run(
-        ["git", f"--git-dir={bench_repository}", "rev-parse", "main"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    folder = tmp_path / "shop"
-    folder.mkdir()
-    (folder / "meta.json").write_text(json.dumps({"repo": "shop <b>", "snapshot": head}))
-    modules = [
-        {"module": area, "files": [f"shop/{area}/{thing.replace(' ', '_')}.py" for thing in things]}
-        for area, things in AREAS.items()
-    ]
-    _write(folder / "modules.jsonl.gz", modules)
-    for name, numbers in {"train": range(120), "dev": range(120, 160), "test": range(160, 200)}.items():
-        _write(folder / f"{name}.jsonl.gz", [_row(number) for number in numbers])
-    return folder
 
 
 def test_a_folder_and_a_bare_repository_are_enough(bench_folder: Path, bench_repository: Path, tmp_path: Path) -> None:
@@ -91,8 +43,8 @@ def test_the_same_run_gives_the_same_figures(bench_folder: Path, bench_repositor
 def test_the_report_is_one_file_and_quotes_what_it_shows(
     bench_folder: Path, bench_repository: Path, tmp_path: Path
 ) -> None:
-    rows = [_row(number) | {"text": f"<script>alert({number})</script>"} for number in range(160, 200)]
-    _write(bench_folder / "test.jsonl.gz", rows)
+    rows = [row(number) | {"text": f"<script>alert({number})</script>"} for number in range(160, 200)]
+    write_rows(bench_folder / "test.jsonl.gz", rows)
     run_bench(bench_folder, repository=bench_repository, out=tmp_path, cache=tmp_path / "cache")
     page = (tmp_path / "report.html").read_text()
 
@@ -108,10 +60,10 @@ def test_every_feature_has_a_row_that_goes_without_it(
 ) -> None:
     said_only_in_the_past = {area: f"zork{letter}mid" for area, letter in zip(AREAS, "qvxkjwyz", strict=True)}
     for name, numbers in {"train": range(120), "dev": range(120, 160), "test": range(160, 200)}.items():
-        plain = [_row(number) for number in numbers]
-        _write(
+        plain = [row(number) for number in numbers]
+        write_rows(
             bench_folder / f"{name}.jsonl.gz",
-            [row | {"text": f"{said_only_in_the_past[row['modules'][0]]} is wrong"} for row in plain],
+            [made | {"text": f"{said_only_in_the_past[made['modules'][0]]} is wrong"} for made in plain],
         )
     done = run_bench(bench_folder, repository=bench_repository, out=tmp_path, cache=tmp_path / "cache")
     rows = done["details"]["sets"]["test"]["ablations"]
@@ -135,7 +87,7 @@ def test_snippets_and_the_untuned_network_are_measured_beside_it(
 def test_a_set_of_issues_is_reported_when_there_is_one(
     bench_folder: Path, bench_repository: Path, tmp_path: Path
 ) -> None:
-    _write(bench_folder / "issues.jsonl.gz", [_row(number) for number in range(200, 210)])
+    write_rows(bench_folder / "issues.jsonl.gz", [row(number) for number in range(200, 210)])
     done = run_bench(bench_folder, repository=bench_repository, out=None, cache=tmp_path / "cache")
 
     assert done["results"]["issues"]["system"]["all"]["n"] == 10
@@ -149,11 +101,34 @@ def test_a_missing_file_is_named(bench_folder: Path, name: str) -> None:
         read_bench_set(bench_folder)
 
 
-def test_an_empty_split_is_named(bench_folder: Path) -> None:
-    _write(bench_folder / "dev.jsonl.gz", [])
+def test_without_test_rows_there_is_nothing_to_report(bench_folder: Path) -> None:
+    write_rows(bench_folder / "test.jsonl.gz", [])
 
-    with pytest.raises(BenchError, match=r"dev\.jsonl\.gz has no rows"):
+    with pytest.raises(BenchError, match=r"test\.jsonl\.gz has no rows"):
         read_bench_set(bench_folder)
+
+
+@pytest.mark.parametrize("empty", [("dev",), ("train",), ("train", "dev")])
+def test_without_train_or_dev_rows_it_runs_with_what_ships(
+    bench_folder: Path, bench_repository: Path, tmp_path: Path, empty: tuple[str, ...]
+) -> None:
+    for split in empty:
+        write_rows(bench_folder / f"{split}.jsonl.gz", [])
+    done = run_bench(bench_folder, repository=bench_repository, out=tmp_path, cache=tmp_path / "cache")
+
+    assert done["details"]["fusion"]["rows"] == (0 if "dev" in empty else 40)
+    assert done["results"]["test"]["system"]["all"]["hit@1"] > 0.5
+
+
+def test_one_module_is_always_right(bench_folder: Path, bench_repository: Path, tmp_path: Path) -> None:
+    files = [f"shop/billing/{thing}.py" for thing in AREAS["billing"]]
+    write_rows(bench_folder / "modules.jsonl.gz", [{"module": "billing", "files": files}])
+    for split in ("train", "dev", "test"):
+        write_rows(bench_folder / f"{split}.jsonl.gz", [row(number) | {"modules": ["billing"]} for number in range(9)])
+    done = run_bench(bench_folder, repository=bench_repository, out=tmp_path, cache=tmp_path / "cache")
+
+    assert done["results"]["test"]["system"]["all"]["hit@1"] == 1.0
+    assert done["details"]["sets"]["test"]["ece"] == 0.0
 
 
 def test_a_file_cut_short_is_named(bench_folder: Path) -> None:
@@ -172,7 +147,7 @@ def test_an_unknown_snapshot_is_one_sentence(bench_folder: Path, bench_repositor
 
 
 def test_modules_of_another_repository_are_refused(bench_folder: Path, bench_repository: Path, tmp_path: Path) -> None:
-    _write(bench_folder / "modules.jsonl.gz", [{"module": "x", "files": ["not/there.py"]}])
+    write_rows(bench_folder / "modules.jsonl.gz", [{"module": "x", "files": ["not/there.py"]}])
 
     with pytest.raises(RepositoryError, match="none of the 1 files"):
         run_bench(bench_folder, repository=bench_repository, out=None, cache=tmp_path / "cache")

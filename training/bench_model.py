@@ -1,0 +1,189 @@
+"""
+The language model of a benchmark: trained on the folder's own train rows and the code of its snapshot, nothing newer.
+
+The adapter and its module rows are kept in the cache under the hash of every training row and setting, so that a
+second run over the same folder does not train again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from peft import PeftModel
+
+from graph.values import Catalog, write_atomically
+from inference.labelled import LabelledText
+from inference.language_model import LanguageModel
+from inference.ranker import best_first
+from inference.rows import ModuleRows
+from inference.shortlist import FEATURES, Shortlist
+from training.backends import choose_backend, open_backend
+from training.batches import TrainingRow, encode_row
+from training.choosing import choice_row
+from training.collapse import collapse
+from training.config import TrainingConfig
+from training.corpus import Report, stage_of
+from training.dataset import Dataset
+from training.example import Example
+from training.fitting import fit_rows
+from training.mix import training_rows
+from training.origins import graph_examples
+from training.rows import card_rows
+from training.run import weights_hash
+from training.sft import TrainingLog, train_adapter
+
+Floats = npt.NDArray[np.float32]
+CHOICE_SHARE = 0.3
+"""Of the token budget, for choices among candidates: one costs as much as six rows that only rank."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchModel:
+    """
+    A language model with a row for every module of one benchmark folder.
+
+    Args:
+        model: Merged, as it is served.
+        catalog: The folder's, under the name that the model knows the repository by.
+        rows: In the order of *catalog*.
+        about: Where it comes from and what it took, for details.json.
+        name: Of a release, or what else it is called in a message.
+        seen: Ids and `training.origins.text_key` of requirements it was trained on, beyond the folder's train rows.
+    """
+
+    model: LanguageModel
+    catalog: Catalog
+    rows: ModuleRows
+    about: dict[str, Any]
+    name: str = "The model"
+    seen: frozenset[str] = frozenset()
+
+
+def bench_config() -> TrainingConfig:
+    """
+    A training that leaves a benchmark within half an hour on two cores. It does not learn to reason: nobody asks it to.
+    """
+    return TrainingConfig(
+        epochs=1,
+        token_budget=90_000,
+        max_seconds=900.0,
+        dev_checks=0,  # dev rows choose the fusion: what they had ended early would look better than it is
+        reasoning_share=0.0,
+        ranking_share=0.5,
+        max_graph_examples=1_000,
+        max_past=4_000,
+        max_encoded=2_000,
+    )
+
+
+def train_model(
+    shortlist: Shortlist, *, base_model: Path, config: TrainingConfig, cache: Path, report: Report
+) -> BenchModel:
+    """
+    Train on the past requirements and the catalog of *shortlist*, or take what an equal run has kept in *cache*.
+
+    Raises:
+        training.sft.TrainingError: there is nothing to train on, or the loss is no number.
+    """
+    catalog = shortlist.catalog
+    untrained = LanguageModel.load(base_model)
+    dataset = bench_dataset(catalog, shortlist.past, config)
+    rows = [
+        *training_rows(untrained.tokenizer, dataset, catalog, _with_budget(config, 1.0 - CHOICE_SHARE)),
+        *_choices(untrained.tokenizer, dataset, shortlist, tokens=CHOICE_SHARE * config.token_budget, seed=config.seed),
+    ]
+    kept = cache / "bench-models" / _key(rows, base_model, config)
+    if not (kept / "about.json").is_file():
+        shutil.rmtree(kept, ignore_errors=True)
+        start = card_rows(untrained, catalog, memory={}, progress=stage_of(report, "module cards, untrained"))
+        log = _train(rows, start, base_model=base_model, config=config, folder=kept, report=report)
+        model = _merged(base_model, kept)
+        fit_rows(model, catalog, shortlist.past[-config.max_encoded :], memory={}, report=report).save(
+            kept / "rows.safetensors"
+        )
+        about = {"base model": base_model.name, "train rows": len(rows), **_log_json(log)}
+        write_atomically(kept / "about.json", json.dumps(about, indent=1).encode())
+    about = json.loads((kept / "about.json").read_text(encoding="utf-8"))
+    return BenchModel(_merged(base_model, kept), catalog, ModuleRows.load(kept / "rows.safetensors"), about)
+
+
+def bench_dataset(catalog: Catalog, past: Sequence[LabelledText], config: TrainingConfig) -> Dataset:
+    """
+    Train rows only: the newest past requirements, and texts made from the catalog.
+    """
+    history = [
+        Example(row.id, "history", "train", row.text, row.modules, catalog.commit, row.date, files=row.files)
+        for row in past[-config.max_past :]
+    ]
+    graph = graph_examples(catalog, hold_out=False, limit=config.max_graph_examples, phrasings_each=config.phrasings)
+    kept = collapse([*history, *graph])
+    return Dataset(kept.rows, "history", kept.left_out)
+
+
+def _choices(
+    tokenizer: Any, dataset: Dataset, shortlist: Shortlist, *, tokens: float, seed: int
+) -> Iterator[TrainingRow]:
+    """
+    Choices among the nearest candidates of past requirements, mixed by a hash, as many as *tokens* hold.
+    """
+    asked = sorted(dataset.examples, key=lambda row: (row.origin != "history", _hash(f"choice {row.id}")))
+    for example in asked:
+        reranked = shortlist.features(example.requirement)[:, FEATURES.index("reranked")]
+        row = choice_row(tokenizer, example, shortlist.catalog, candidates=best_first(reranked), seed=seed)
+        tokens -= len(encode_row(tokenizer, row).ids)
+        if tokens < 0:
+            return
+        yield row
+
+
+def _train(
+    rows: Sequence[TrainingRow],
+    start: ModuleRows,
+    *,
+    base_model: Path,
+    config: TrainingConfig,
+    folder: Path,
+    report: Report,
+) -> TrainingLog:
+    model, tokenizer = open_backend(choose_backend(), base_model, config)
+    log = train_adapter(model, tokenizer, rows, start=start, config=config, progress=stage_of(report, "fine-tune"))
+    model.save_pretrained(folder / "adapter", safe_serialization=True, save_embedding_layers=False)
+    return log
+
+
+def _merged(base_model: Path, folder: Path) -> LanguageModel:
+    base = LanguageModel.load(base_model)
+    merged = PeftModel.from_pretrained(base.model, folder / "adapter").merge_and_unload()
+    return LanguageModel(merged.eval(), base.tokenizer)
+
+
+def _with_budget(config: TrainingConfig, share: float) -> TrainingConfig:
+    return replace(config, token_budget=int(share * config.token_budget))
+
+
+def _key(rows: Sequence[TrainingRow], base_model: Path, config: TrainingConfig) -> str:
+    digest = hashlib.sha256(json.dumps([weights_hash(base_model), config.to_json()], sort_keys=True).encode())
+    for row in rows:
+        digest.update(json.dumps(asdict(row)).encode())
+    return digest.hexdigest()[:16]
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _log_json(log: TrainingLog) -> dict[str, Any]:
+    return {
+        "steps": log.steps,
+        "tokens": log.tokens,
+        "training seconds": round(log.seconds, 1),
+        "stopped by time": log.stopped_by_time,
+    }
