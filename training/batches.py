@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from inference.packed import KIND_TOKENS
 from inference.prompt import end_token_id
 from training.config import TrainingConfig
 
@@ -69,7 +70,7 @@ def encode_row(tokenizer: Any, row: TrainingRow) -> Encoded:
 
 def plan_batches(rows: Sequence[Encoded], config: TrainingConfig) -> list[list[Encoded]]:
     """
-    Lay out every step of the run: shuffled by seed, rows of similar length together, cut at the token budget.
+    Lay out every step of the run: shuffled by seed, rows of one kind and length together, cut at the token budget.
 
     The same rows, config and seed give the same batches.
     """
@@ -77,7 +78,7 @@ def plan_batches(rows: Sequence[Encoded], config: TrainingConfig) -> list[list[E
     batches: list[list[Encoded]] = []
     spent = 0
     for _ in range(config.epochs):
-        order = sorted(rows, key=lambda row: (len(row.ids) // 8, rng.random()))
+        order = sorted(rows, key=lambda row: (row.ids[:KIND_TOKENS], len(row.ids) // 8, rng.random()))
         epoch = [order[i : i + config.batch_rows] for i in range(0, len(order), config.batch_rows)]
         rng.shuffle(epoch)
         for batch in epoch:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
+from inference.packed import Forward, States, packs_of
 from inference.rows import ModuleRows
-from training.batches import IGNORED, Encoded
+from training.batches import Encoded
 
 START = 2.0  # the length card rows start with: logits a nat or so apart
 
@@ -55,19 +55,28 @@ class RowScorer(nn.Module):
 
 
 def accumulate_gradients(
-    model: Any, scorer: RowScorer, batch: Sequence[Encoded], *, rank_weight: float, micro_rows: int, pad: int
+    forward: Forward,
+    head: nn.Module,
+    scorer: RowScorer,
+    batch: Sequence[Encoded],
+    *,
+    rank_weight: float,
+    micro_rows: int,
 ) -> StepLoss:
     """
-    Add the gradients of one optimizer step, *micro_rows* rows a forward pass.
+    Add the gradients of one optimizer step, *micro_rows* rows a forward pass at most.
 
     Sums are divided by the counts of the whole step, not by those of a micro-batch: a mean of means would weigh the
     tokens of short answers more than those of long ones, and the split would change what is learned.
+
+    Args:
+        head: The vocabulary head.
     """
-    answer_tokens = sum(label != IGNORED for row in batch for label in row.labels)
+    answer_tokens = sum(len(row.ids) - row.prompt_length for row in batch)
     ranked_rows = sum(bool(row.relevant) for row in batch)
     generative = ranking = 0.0
-    for first in range(0, len(batch), micro_rows):
-        said, ranked = _summed_losses(model, scorer, batch[first : first + micro_rows], pad=pad)
+    for pack in packs_of([row.ids for row in batch], most_rows=micro_rows):
+        said, ranked = _summed_losses(forward, head, scorer, [batch[place] for place in pack])
         said, ranked = said / max(answer_tokens, 1), ranked / max(ranked_rows, 1)
         loss = said + rank_weight * ranked
         if loss.requires_grad:
@@ -77,9 +86,7 @@ def accumulate_gradients(
     return StepLoss(generative, ranking)
 
 
-def dev_score(
-    model: Any, scorer: RowScorer, rows: Sequence[Encoded], *, batch_rows: int, pad: int
-) -> tuple[float, float]:
+def dev_score(forward: Forward, scorer: RowScorer, rows: Sequence[Encoded], *, batch_rows: int) -> tuple[float, float]:
     """
     Measure the ranking objective on held-out prompts: (hit@1, mean loss).
 
@@ -88,9 +95,9 @@ def dev_score(
     hits, loss = 0, 0.0
     ordered = sorted(rows, key=lambda row: len(row.ids))
     with torch.no_grad():
-        for first in range(0, len(ordered), batch_rows):
-            batch = ordered[first : first + batch_rows]
-            log_probabilities = torch.log_softmax(scorer(_ends(_states(model, batch, pad=pad), batch)), dim=-1)
+        for pack in packs_of([row.ids for row in ordered], most_rows=batch_rows):
+            batch = [ordered[place] for place in pack]
+            log_probabilities = torch.log_softmax(scorer(_ends(forward([row.ids for row in batch]), batch)), dim=-1)
             for row, scores in zip(batch, log_probabilities, strict=True):
                 hits += int(scores.argmax()) in row.relevant
                 loss -= float(scores[list(row.relevant)].mean())
@@ -98,38 +105,31 @@ def dev_score(
 
 
 def _summed_losses(
-    model: Any, scorer: RowScorer, batch: Sequence[Encoded], *, pad: int
+    forward: Forward, head: nn.Module, scorer: RowScorer, batch: Sequence[Encoded]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    states = _states(model, batch, pad=pad)
-    device = states.device
-    width = states.shape[1]
-    labels = torch.tensor([[*row.labels, *[IGNORED] * (width - len(row.ids))] for row in batch], device=device)
-    counted = labels[:, 1:] != IGNORED
-    generative = torch.zeros((), device=device)
-    if counted.any():
-        # (answer tokens, vocabulary): logits only where one is predicted
-        logits = model.get_base_model().lm_head(states[:, :-1][counted])
-        generative = nn.functional.cross_entropy(logits.float(), labels[:, 1:][counted], reduction="sum")
-    ranked = [i for i, row in enumerate(batch) if row.relevant]
-    if not ranked:
-        return generative, torch.zeros((), device=device)
-    rows = [batch[i] for i in ranked]
-    log_probabilities = torch.log_softmax(scorer(_ends(states[ranked], rows)), dim=-1)
-    ranking = -torch.stack(
-        [log_probabilities[place, list(row.relevant)].mean() for place, row in enumerate(rows)]
-    ).sum()
+    states = forward([row.ids for row in batch])
+    device = states.values.device
+    generative = ranking = torch.zeros((), device=device)
+    said = [
+        (offset + t - 1, row.ids[t])
+        for row, offset in zip(batch, states.offsets, strict=True)
+        for t in range(row.prompt_length, len(row.ids))
+    ]
+    if said:
+        places, tokens = zip(*said, strict=True)
+        logits = head(states.values[list(places)])  # (answer tokens, vocabulary): only where one is predicted
+        generative = nn.functional.cross_entropy(logits.float(), torch.tensor(tokens, device=device), reduction="sum")
+    ranked = [row for row in batch if row.relevant]
+    if ranked:
+        offsets = [offset for row, offset in zip(batch, states.offsets, strict=True) if row.relevant]
+        ends = _ends(replace(states, offsets=tuple(offsets)), ranked)
+        log_probabilities = torch.log_softmax(scorer(ends), dim=-1)
+        ranking = -torch.stack(
+            [log_probabilities[place, list(row.relevant)].mean() for place, row in enumerate(ranked)]
+        ).sum()
     return generative, ranking
 
 
-def _states(model: Any, batch: Sequence[Encoded], *, pad: int) -> torch.Tensor:
-    device = next(model.parameters()).device
-    width = max(len(row.ids) for row in batch)
-    ids = torch.tensor([[*row.ids, *[pad] * (width - len(row.ids))] for row in batch], device=device)
-    mask = torch.tensor([[1] * len(row.ids) + [0] * (width - len(row.ids)) for row in batch], device=device)
-    decoder = model.get_base_model().model
-    states: torch.Tensor = decoder(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-    return states  # (batch, time, hidden)
-
-
-def _ends(states: torch.Tensor, batch: Sequence[Encoded]) -> torch.Tensor:
-    return states[range(len(batch)), [row.prompt_length - 1 for row in batch]]  # (batch, hidden)
+def _ends(states: States, batch: Sequence[Encoded]) -> torch.Tensor:
+    ends = [offset + row.prompt_length - 1 for row, offset in zip(batch, states.offsets, strict=True)]
+    return states.values[ends]  # (batch, hidden)

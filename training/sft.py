@@ -22,6 +22,7 @@ import torch
 from torch import nn
 
 from graph.values import Progress
+from inference.packed import Forward, LowerStates, decoder_of, open_forward
 from inference.prompt import end_token_id
 from inference.rows import ModuleRows
 from training.batches import Encoded, TrainingRow, encode_row, order_hash, plan_batches
@@ -30,6 +31,9 @@ from training.config import TrainingConfig
 from training.objective import RowScorer, StepLoss, accumulate_gradients, dev_score
 
 log = logging.getLogger("signpost.training")
+
+AHEAD = 4
+"""Steps whose rows go through the frozen layers together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ def train_adapter(
     start: ModuleRows,
     config: TrainingConfig,
     dev: Sequence[TrainingRow] = (),
+    forward: Forward | None = None,
     checkpoint: Path | None = None,
     progress: Progress = lambda done, total, label: None,
     observe: Observer = lambda figures: None,
@@ -107,6 +112,7 @@ def train_adapter(
         rows: Direct and chain-of-thought rows.
         start: Card rows, centre and scale of the untrained model: where the ranking objective begins.
         dev: Held-out rows for early stopping, with their true modules; none: it never stops early.
+        forward: How *model* is run; by default the fastest way, with what its frozen layers say kept.
         checkpoint: Folder from which a killed run goes on, see `checkpoint_folder`; None keeps nothing.
         progress: Called with (done, total, loss line), in tokens; time counts when it is further, as for the schedule.
             What it raises ends the run at a clean point, after a checkpoint.
@@ -119,7 +125,11 @@ def train_adapter(
     if not rows:
         raise TrainingError("There is not one training row: index a repository with documentation or history first.")
     batches = plan_batches([encode_row(tokenizer, row) for row in rows], config)
-    run = _Run(model, start, config, pad=end_token_id(tokenizer))
+    held_out = [encode_row(tokenizer, row) for row in dev if row.relevant]
+    if forward is None:
+        forward = open_forward(model, pad=end_token_id(tokenizer), lower=LowerStates(frozen_layers(model)))
+    forward.lower.learn_starts(row.ids[: row.prompt_length] for batch in (*batches, held_out) for row in batch)
+    run = _Run(model, forward, start, config)
     order = order_hash(batches)
     if checkpoint is not None:
         run.resume(load_checkpoint(checkpoint, order=order))
@@ -128,7 +138,6 @@ def train_adapter(
         if checkpoint is not None and run.step:
             save_checkpoint(checkpoint, run.state(), order=order)
 
-    held_out = [encode_row(tokenizer, row) for row in dev if row.relevant]
     total = sum(len(row.ids) for batch in batches for row in batch)
     every = max(1, len(batches) // config.dev_checks) if held_out and config.dev_checks else 0
     while run.step < len(batches) and not run.stopped_early:
@@ -136,6 +145,8 @@ def train_adapter(
         if share >= 1.0:
             keep()
             return run.log(stopped_by_time=True)
+        if run.step % AHEAD == 0:
+            forward.fill(row.ids for batch in batches[run.step : run.step + AHEAD] for row in batch)
         loss = _good_step(run, batches[run.step], share, keep)
         if every and run.step % every == 0:
             run.check(held_out)
@@ -149,6 +160,15 @@ def train_adapter(
             keep()
             raise
     return run.log(stopped_by_time=False)
+
+
+def frozen_layers(model: Any) -> int:
+    """
+    How many layers, from the input, have nothing to be trained.
+    """
+    layers = decoder_of(model).layers
+    trained = (i for i, layer in enumerate(layers) if any(value.requires_grad for value in layer.parameters()))
+    return next(trained, len(layers))
 
 
 def schedule(share: float) -> float:
@@ -178,10 +198,11 @@ class _Run:
     The moving parts of one run, and how they get into a checkpoint and out of it.
     """
 
-    def __init__(self, model: Any, start: ModuleRows, config: TrainingConfig, *, pad: int) -> None:
+    def __init__(self, model: Any, forward: Forward, start: ModuleRows, config: TrainingConfig) -> None:
         self._model = model
+        self._forward = forward
+        self._head = model.get_base_model().lm_head
         self._config = config
-        self._pad = pad
         self._scorer = RowScorer(start).to(next(model.parameters()).device)
         self._adapter = {name: value for name, value in model.named_parameters() if value.requires_grad}
         self._learned = {
@@ -216,12 +237,12 @@ class _Run:
         for group in self._optimizer.param_groups:
             group["lr"] = group["peak"] * factor
         loss = accumulate_gradients(
-            self._model,
+            self._forward,
+            self._head,
             self._scorer,
             batch,
             rank_weight=self._config.rank_weight,
             micro_rows=self._config.micro_rows,
-            pad=self._pad,
         )
         norm = nn.utils.clip_grad_norm_(self._adapter.values(), 1.0)
         rows_norm = nn.utils.get_total_norm([p.grad for p in self._scorer.parameters() if p.grad is not None])
@@ -242,7 +263,7 @@ class _Run:
         Look at the dev rows, remember the best weights, and go back to them when patience is over.
         """
         self._model.eval()
-        hit, loss = dev_score(self._model, self._scorer, held_out, batch_rows=self._config.batch_rows, pad=self._pad)
+        hit, loss = dev_score(self._forward, self._scorer, held_out, batch_rows=64)
         self._model.train()
         self._dev.append((self.step, round(hit, 4), round(loss, 4)))
         if self._best_check() == len(self._dev) - 1:

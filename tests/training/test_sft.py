@@ -10,6 +10,7 @@ from torch import nn
 
 from graph.values import Catalog, FileCard, ModuleCard
 from inference.language_model import LanguageModel
+from inference.packed import open_forward
 from inference.prompt import end_token_id, place_prompt
 from inference.rows import ModuleRows
 from tests.models import small_base_model, tiny_network
@@ -187,8 +188,9 @@ def _gradients(base: Path, micro_rows: int) -> tuple[StepLoss, dict[str, torch.T
     start = tiny_run.start()
     scorer = RowScorer(replace(start, cards=np.random.default_rng(0).normal(size=(2, 64)).astype(np.float32)))
     batch = [encode_row(tokenizer, row) for row in tiny_run.rows(tokenizer, 8)]
+    forward = open_forward(model, pad=end_token_id(tokenizer))
     loss = accumulate_gradients(
-        model, scorer, batch, rank_weight=1.0, micro_rows=micro_rows, pad=end_token_id(tokenizer)
+        forward, model.get_base_model().lm_head, scorer, batch, rank_weight=1.0, micro_rows=micro_rows
     )
     named = [*model.named_parameters(), *scorer.named_parameters()]
     return loss, {name: value.grad for name, value in named if value.requires_grad}
@@ -208,8 +210,8 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(base: Path, micro_ro
 def test_every_answer_token_of_a_step_counts_the_same(base: Path) -> None:
     model, tokenizer = tiny_run.adapted(base)
     batch = [encode_row(tokenizer, row) for row in tiny_run.rows(tokenizer, 8)]
-    scorer, pad = RowScorer(tiny_run.start()), end_token_id(tokenizer)
-    loss = accumulate_gradients(model, scorer, batch, rank_weight=1.0, micro_rows=2, pad=pad)
+    forward, head = open_forward(model, pad=end_token_id(tokenizer)), model.get_base_model().lm_head
+    loss = accumulate_gradients(forward, head, RowScorer(tiny_run.start()), batch, rank_weight=1.0, micro_rows=2)
     log_probabilities = []
     for row in batch:
         logits = model(input_ids=torch.tensor([row.ids])).logits[0].detach()
