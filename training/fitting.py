@@ -14,6 +14,7 @@ from inference.belonging import Belonging
 from inference.fusion import Fusion
 from inference.labelled import LabelledText
 from inference.language_model import LanguageModel
+from inference.packed import LowerStates
 from inference.prompt import place_prompt
 from inference.ranker import ALL_FEATURES, Ranker
 from inference.rows import ModuleRows, measure_states, unit
@@ -37,6 +38,7 @@ def fit_ranker(
     config: TrainingConfig,
     report: Report,
     memory: dict[str, Floats],
+    lower: LowerStates | None = None,
     past: Sequence[LabelledText] | None = None,
     vectors: Vectors | None = None,
 ) -> tuple[Ranker, Prepared, Prepared]:
@@ -44,7 +46,7 @@ def fit_ranker(
     Fit everything around a language model on train rows, the fusion on dev rows.
 
     Args:
-        memory: Card views that this model encoded already, see `encode_cards`.
+        memory, lower: What this model encoded already, see `encode_cards`.
         past: Train texts the shortlist may know; by default all train rows of the dataset.
         vectors: A sentence encoder; None goes without its features.
 
@@ -55,7 +57,7 @@ def fit_ranker(
     report("shortlist", 0, 1, f"{len(past)} texts")
     shortlist = Shortlist.fit(catalog, past, vectors=vectors)
     report("shortlist", 1, 1, f"{len(past)} texts")
-    rows = fit_rows(model, catalog, past[-config.max_encoded :], memory=memory, report=report)
+    rows = fit_rows(model, catalog, past[-config.max_encoded :], memory=memory, lower=lower, report=report)
     ranker = Ranker(
         release=release_id, model=model, shortlist=shortlist, rows=rows, fusion=Fusion.default(ALL_FEATURES)
     )
@@ -83,16 +85,20 @@ def fit_rows(
     *,
     memory: dict[str, Floats],
     report: Report,
+    lower: LowerStates | None = None,
 ) -> ModuleRows:
     """
     Encode the cards and fit the learned rows on the hidden states of *past*.
+
+    Args:
+        memory, lower: What was encoded before, see `encode_cards`.
     """
-    rows = card_rows(model, catalog, memory=memory, progress=stage_of(report, "module cards"))
+    rows = card_rows(model, catalog, memory=memory, lower=lower, progress=stage_of(report, "module cards"))
     place = {module: i for i, module in enumerate(catalog.module_ids)}
     if not past:
         return rows
     prompts = [place_prompt(model.tokenizer, repository=catalog.repository, requirement=row.text) for row in past]
-    states = model.hidden_in_batches(prompts, progress=stage_of(report, "past requirements"))
+    states = model.hidden_in_batches(prompts, lower=lower, progress=stage_of(report, "past requirements"))
     centre, scale = measure_states(states)
     learned = fit_learned_rows(
         (unit(states) - centre) * scale,

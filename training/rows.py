@@ -18,6 +18,7 @@ from torch import nn
 
 from graph.values import Catalog, FileCard, ModuleCard, Progress
 from inference.language_model import LanguageModel
+from inference.packed import LowerStates
 from inference.prompt import place_prompt, shorten
 from inference.rows import ModuleRows, measure_states, unit
 
@@ -59,6 +60,7 @@ def encode_cards(
     *,
     views: int,
     memory: dict[str, Floats],
+    lower: LowerStates | None = None,
     progress: Progress = lambda done, total, label: None,
 ) -> Floats:
     """
@@ -69,6 +71,7 @@ def encode_cards(
     Args:
         views: Texts a module, at most.
         memory: Views encoded before by this model; new ones are added. Two catalogs of one repository share most.
+        lower: What this model's lower layers said before, whatever became of the upper ones; see `inference.packed`.
     """
     owners: list[int] = []
     prompts: list[str] = []
@@ -78,7 +81,7 @@ def encode_cards(
             prompts.append(place_prompt(model.tokenizer, repository=catalog.repository, requirement=text))
             owners.append(position)
     new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in memory]
-    memory.update(zip(new, unit(model.hidden_in_batches(new, progress=progress)), strict=True))
+    memory.update(zip(new, unit(model.hidden_in_batches(new, lower=lower, progress=progress)), strict=True))
     states = np.stack([memory[prompt] for prompt in prompts])
     rows = np.zeros((len(catalog.modules), states.shape[1]), dtype=np.float32)
     np.add.at(rows, owners, states)
@@ -92,12 +95,13 @@ def card_rows(
     catalog: Catalog,
     *,
     memory: dict[str, Floats],
+    lower: LowerStates | None = None,
     progress: Progress = lambda done, total, label: None,
 ) -> ModuleRows:
     """
     Module rows from cards alone: what a model can say about a catalog before any past requirement is known.
     """
-    encoded = encode_cards(model, catalog, views=VIEWS, memory=memory, progress=progress)
+    encoded = encode_cards(model, catalog, views=VIEWS, memory=memory, lower=lower, progress=progress)
     centre, scale = measure_states(encoded)
     nothing = np.zeros_like(encoded)
     return ModuleRows(centre, scale, unit(encoded - encoded.mean(axis=0)), nothing, nothing[:, 0], nothing[:, 0])

@@ -31,6 +31,7 @@ from graph.values import Catalog, write_atomically
 from inference.embedding import TextEncoder, VectorCache
 from inference.labelled import LabelledText, known_only, load_labelled, save_labelled
 from inference.language_model import LanguageModel
+from inference.packed import LowerStates, open_forward
 from inference.prompt import place_prompt, prompt_hash
 from inference.ranker import Ranker
 from inference.release import ReleaseError, ReleaseInfo, hash_file, read_release, write_release_info
@@ -53,7 +54,7 @@ from training.preference.step import PreferenceLog, prefer
 from training.preference.votes import load_judged
 from training.rows import card_rows
 from training.scorecard_page import scorecard_page
-from training.sft import TrainingLog, train_adapter
+from training.sft import TrainingLog, frozen_layers, train_adapter
 from training.verdict import Verdict, compare
 
 log = logging.getLogger("signpost.training")
@@ -133,13 +134,31 @@ def train_release(
     kept = checkpoint_folder(home, dataset_hash=dataset.hash, config=config, base_hash=base_hash)
     remove_stale_checkpoints(home, keep=kept)
     with _building(home / "releases", release_id) as folder, _vector_cache(home, encoder) as cache:
+        lower = LowerStates()
         trained, preferred, merge = _train_and_merge(
-            dataset, catalog, base_model, folder, config, report, checkpoint=kept, events=events, judged=judged
+            dataset,
+            catalog,
+            base_model,
+            folder,
+            config,
+            report,
+            lower=lower,
+            checkpoint=kept,
+            events=events,
+            judged=judged,
         )
         model = LanguageModel.load(folder / "model")
         memory: dict[str, Floats] = {}
         ranker, dev, test = fit_ranker(
-            release_id, model, catalog, dataset, config=config, report=report, memory=memory, vectors=cache
+            release_id,
+            model,
+            catalog,
+            dataset,
+            config=config,
+            report=report,
+            memory=memory,
+            lower=lower,
+            vectors=cache,
         )
         card = scorecard(
             ranker,
@@ -155,7 +174,7 @@ def train_release(
             hits, previous, dataset, catalog, feedback=feedback, config=config, report=report, vectors=cache
         )
         card["verdict"] = {"promote": verdict.promote, "reason": verdict.reason}
-        deployed = _deployed_rows(ranker, corpus.catalog, memory=memory, report=report)
+        deployed = _deployed_rows(ranker, corpus.catalog, memory=memory, lower=lower, report=report)
         past = _everything_known(dataset, corpus, feedback)
         vectors = KeptVectors(cache) if cache is not None else None
         shortlist = Shortlist.fit(corpus.catalog, past, vectors=vectors)
@@ -197,14 +216,19 @@ def _train_and_merge(
     config: TrainingConfig,
     report: Report,
     *,
+    lower: LowerStates,
     checkpoint: Path,
     events: Path | None,
     judged: Path | None,
 ) -> tuple[TrainingLog, PreferenceLog | None, MergeReport]:
+    """
+    Train, save and verify; *lower* then holds what the frozen layers, which the merged model shares, said.
+    """
     model, tokenizer = open_backend(choose_backend(), base_model, config)
+    lower.layers = frozen_layers(model)
     rows = training_rows(tokenizer, dataset, catalog, config)
     untrained = LanguageModel(model.eval(), tokenizer)
-    start = card_rows(untrained, catalog, memory={}, progress=stage_of(report, "module cards, untrained"))
+    start = card_rows(untrained, catalog, memory={}, lower=lower, progress=stage_of(report, "module cards, untrained"))
     model.train()
     with event_file(events) as observe:
         trained = train_adapter(
@@ -214,6 +238,7 @@ def _train_and_merge(
             start=start,
             config=config,
             dev=dev_rows(tokenizer, dataset, catalog, config),
+            forward=open_forward(model, pad=untrained.end_token_id, lower=lower),
             checkpoint=checkpoint,
             progress=stage_of(report, "fine-tune"),
             observe=observe,
@@ -284,13 +309,17 @@ def _judge(
     return compare(candidate, {"hit@1": old["system_hits"], "hit@3": old["system_hits3"]})
 
 
-def _deployed_rows(ranker: Ranker, catalog: Catalog, *, memory: dict[str, Floats], report: Report) -> ModuleRows:
+def _deployed_rows(
+    ranker: Ranker, catalog: Catalog, *, memory: dict[str, Floats], lower: LowerStates, report: Report
+) -> ModuleRows:
     """
     Carry the module rows over to the newest catalog: cards encoded again where the catalog differs, learned rows by id.
     """
     if catalog.fingerprint == ranker.catalog.fingerprint:
         return ranker.rows
-    cards = card_rows(ranker.model, catalog, memory=memory, progress=stage_of(report, "module cards as of now")).cards
+    cards = card_rows(
+        ranker.model, catalog, memory=memory, lower=lower, progress=stage_of(report, "module cards as of now")
+    ).cards
     place = {module: i for i, module in enumerate(ranker.catalog.module_ids)}
     size = cards.shape[1]
     learned = np.zeros((len(catalog.modules), size), dtype=np.float32)
