@@ -13,14 +13,14 @@ from inference.labelled import known_only
 from inference.ranker import ALL_FEATURES
 from inference.release import ReleaseInfo, write_release_info
 from inference.rows import ModuleRows
-from inference.shortlist import Shortlist
+from inference.shortlist import FEATURES, Shortlist
 from tests.models import small_base_model, tiny_network
 from tests.training.bench_rows import row, write_rows
 from training.bench import ModelSource, index_given_modules, run_bench
 from training.bench_model import bench_config, bench_dataset, train_model
-from training.bench_rankers import everywhere
+from training.bench_rankers import Measured, everywhere
 from training.bench_release import release_model, rows_by_id
-from training.bench_scorers import cross_validated, fit_temperatures
+from training.bench_scorers import candidates, cross_validated, fit_temperatures
 from training.bench_set import BenchError, read_bench_set, without_rows
 from training.dataset import Dataset
 from training.example import Example
@@ -136,6 +136,13 @@ def test_a_model_that_says_noise_changes_little() -> None:
     said = cross_validated(_held_out(100, column="reranked"))
 
     assert abs(said["with model"]["hit@1"] - said["shortlist"]["hit@1"]) < 0.05
+
+
+def test_a_prompt_shows_candidates_in_an_order_that_gives_nothing_away() -> None:
+    features = np.zeros((15, len(FEATURES)), dtype=np.float32)
+    features[:, FEATURES.index("reranked")] = range(15)
+
+    assert candidates(Measured((), (), (features,), ())) == [[*range(5, 15), 4, 3, 2, 1, 0]]
 
 
 def test_too_few_dev_rows_say_nothing() -> None:
