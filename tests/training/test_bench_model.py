@@ -10,8 +10,9 @@ import pytest
 from graph.values import Catalog
 from inference.fusion import HeldOut
 from inference.labelled import known_only
+from inference.prompt import prompt_hash
 from inference.ranker import ALL_FEATURES
-from inference.release import ReleaseInfo, write_release_info
+from inference.release import ReleaseError, ReleaseInfo, write_release_info
 from inference.rows import ModuleRows
 from inference.shortlist import FEATURES, Shortlist
 from tests.models import small_base_model, tiny_network
@@ -162,7 +163,7 @@ def release(tmp_path: Path, tiny_base: Path, shortlist: Shortlist, trained: Mode
     Make a release that was trained on the given ids, in a home of its own.
     """
 
-    def make(seen: list[str], *, catalog: Catalog = shortlist.catalog) -> Path:
+    def make(seen: list[str], *, catalog: Catalog = shortlist.catalog, prompts: str = "") -> Path:
         folder = tmp_path / "home" / "releases" / "shop-1"
         examples = [Example(id, "history", "train", f"text of {id}", ("billing",), "c") for id in seen]
         dataset = Dataset(tuple(examples), "history")
@@ -174,7 +175,8 @@ def release(tmp_path: Path, tiny_base: Path, shortlist: Shortlist, trained: Mode
         (folder / "past.jsonl").write_text("")
         model.rows.save(folder / "rows.safetensors")
         told: dict[str, Any] = {"repository": "shop", "location": "", "graph_commit": "c", "evaluated_commit": "c"}
-        told |= {"dataset_hash": dataset.hash, "catalog_fingerprint": catalog.fingerprint, "prompt_hash": ""}
+        told |= {"dataset_hash": dataset.hash, "catalog_fingerprint": catalog.fingerprint}
+        told |= {"prompt_hash": prompts or prompt_hash(model.model.tokenizer)}
         info = ReleaseInfo(id="shop-1", base_model={"name": "tiny"}, created_at="", versions={}, training={}, **told)
         write_release_info(folder, info)
         return folder
@@ -210,6 +212,11 @@ def test_a_release_whose_training_rows_are_gone_is_refused(shortlist: Shortlist,
 
     with pytest.raises(BenchError, match="nobody can say which test rows it has seen"):
         release_model(shortlist, folder=folder, config=TINY, report=lambda *_: None)
+
+
+def test_a_release_of_other_prompts_is_refused(shortlist: Shortlist, release: Callable[..., Path]) -> None:
+    with pytest.raises(ReleaseError, match="other prompts"):
+        release_model(shortlist, folder=release(["c1"], prompts="0" * 64), config=TINY, report=lambda *_: None)
 
 
 def test_a_release_of_other_modules_gets_rows_of_the_folder(shortlist: Shortlist, release: Callable[..., Path]) -> None:
