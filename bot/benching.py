@@ -129,7 +129,7 @@ def show_bench(console: Console, results: dict[str, Any], details: dict[str, Any
                 *(f"{100 * bare[measure]:.1f}" if bare["n"] else "-" for measure in ("hit@1", "hit@3")),
             )
         console.print(table)
-        paired = ", ".join(f"{other} p = {values['hit@1']:.3g}" for other, values in found["paired"].items())
+        paired = ", ".join(f"{other} p = {values['hit@1']:.3f}" for other, values in found["paired"].items())
         latency = found["latency_ms"]
         console.print(
             f"system against {paired} (McNemar, hit@1). Calibration error {found['ece']:.3f}. "

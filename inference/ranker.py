@@ -101,11 +101,7 @@ class Ranker:
         info = read_release(folder, verify=verify)
         encoder = encoder_folder(info, models or folder.parent.parent / "models", verify=verify)
         catalog, past = load_release_parts(folder, info)
-        model = LanguageModel.load(folder / "model")
-        if prompt_hash(model.tokenizer) != info.prompt_hash:
-            raise ReleaseError(
-                f"Release {info.id} was trained with other prompts than this version of Signpost renders: train again."
-            )
+        model = load_release_model(folder, info)
         return cls(
             release=info.id,
             model=model,
@@ -273,6 +269,21 @@ def _belonging(path: Path) -> Belonging:
 
 def _kept_vectors(folder: Path, encoder: Path | None) -> KeptVectors | None:
     return KeptVectors.load(folder / "vectors.safetensors", TextEncoder.load(encoder)) if encoder else None
+
+
+def load_release_model(folder: Path, info: ReleaseInfo) -> LanguageModel:
+    """
+    Load a release's language model.
+
+    Raises:
+        ReleaseError: it learned from other prompts than are rendered now.
+    """
+    model = LanguageModel.load(folder / "model")
+    if prompt_hash(model.tokenizer) != info.prompt_hash:
+        raise ReleaseError(
+            f"Release {info.id} was trained with other prompts than this version of Signpost renders: train again."
+        )
+    return model
 
 
 def load_release_parts(folder: Path, info: ReleaseInfo) -> tuple[Catalog, tuple[LabelledText, ...]]:

@@ -41,7 +41,7 @@ from training.run import weights_hash
 from training.sft import TrainingLog, train_adapter
 
 Floats = npt.NDArray[np.float32]
-CHOICE_SHARE = 0.3
+CHOICE_SHARE = 0.25
 """Of the token budget, for choices among candidates: one costs as much as six rows that only rank."""
 
 
@@ -73,14 +73,14 @@ def bench_config() -> TrainingConfig:
     """
     return TrainingConfig(
         epochs=1,
-        token_budget=90_000,
+        token_budget=60_000,
         max_seconds=900.0,
         dev_checks=0,  # dev rows choose the fusion: what they had ended early would look better than it is
         reasoning_share=0.0,
-        ranking_share=0.5,
+        ranking_share=0.6,
         max_graph_examples=1_000,
         max_past=4_000,
-        max_encoded=2_000,
+        max_encoded=1_500,
     )
 
 

@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from graph.values import Catalog
-from inference.language_model import LanguageModel
-from inference.ranker import load_release_parts
+from inference.ranker import load_release_model, load_release_parts
 from inference.release import ReleaseInfo, read_release
 from inference.rows import ModuleRows
 from inference.shortlist import Shortlist
@@ -33,11 +32,11 @@ def release_model(shortlist: Shortlist, *, folder: Path, config: TrainingConfig,
 
     Raises:
         BenchError: its training rows are gone, so that nobody could say which test rows it has seen.
-        inference.release.ReleaseError: it is damaged.
+        inference.release.ReleaseError: it is damaged, or learned from other prompts.
     """
     info = read_release(folder)
     seen = seen_by(info, folder)
-    model = LanguageModel.load(folder / "model")
+    model = load_release_model(folder, info)
     own, _ = load_release_parts(folder, info)
     catalog = replace(shortlist.catalog, repository=info.repository)
     known = set(catalog.module_ids) <= set(own.module_ids)

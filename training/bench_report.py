@@ -50,16 +50,16 @@ def render_report(results: Mapping[str, Any], details: Mapping[str, Any]) -> str
 def _set_parts(name: str, rankers: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
     sure, latency = found["sure"], found["latency_ms"]
     precise = f"right in {_percent(sure['precision'])} of those" if sure["precision"] is not None else "never sure"
-    paired = "; ".join(
-        f"against {escape(other)} p = {values['hit@1']:.3g} (hit@1), {values['hit@3']:.3g} (hit@3, n = {values['n']})"
-        for other, values in found["paired"].items()
-    )
     return [
         f"<h2>{escape(name)}</h2>",
         _ranker_table(rankers),
-        f"<p>Paired test of system (McNemar, exact): {paired}. True module within the first 20: "
-        f"{_percent(found['recall@20'])}. Features of one requirement: {latency['p50']:.0f} ms (p50), "
-        f"{latency['p95']:.0f} ms (p95).</p>",
+        f"<p>A true module is within the first 20 in {_percent(found['recall@20'])}. Features of one requirement: "
+        f"{latency['p50']:.0f} ms (p50), {latency['p95']:.0f} ms (p95).</p>",
+        "<h3>System against the others, in pairs (McNemar, exact)</h3>",
+        _table(
+            ("ranker", "n", "p, hit@1", "p, hit@3"),
+            [(other, v["n"], _chance(v["hit@1"]), _chance(v["hit@3"])) for other, v in found["paired"].items()],
+        ),
         f"<p>Calibration error {found['ece']:.3f}. Sure of {_percent(sure['coverage'])} of the rows, {precise}. "
         f"Accuracy {_percent(sure['accuracy'])}; on the most confident 80 % of the rows "
         f"{_percent(sure['accuracy_at_80_coverage'])}.</p>",
@@ -74,7 +74,6 @@ def _set_parts(name: str, rankers: Mapping[str, Any], found: Mapping[str, Any]) 
                 for k, v in found["by_modules"].items()
             ],
         ),
-        *_ablation_parts(found.get("ablations", {})),
         "<h3>Commonest confusions</h3>",
         _table(("true module", "put first", "rows"), found["confusions"], texts=2),
         f"<h3>{len(found['misses'])} worst misses</h3>",
@@ -86,6 +85,7 @@ def _set_parts(name: str, rankers: Mapping[str, Any], found: Mapping[str, Any]) 
             ],
             texts=3,
         ),
+        *_ablation_parts(found.get("ablations", {})),
     ]
 
 
@@ -106,7 +106,7 @@ def _model_parts(about: Mapping[str, Any] | None) -> list[str]:
             f"module first in {_percent(fusion['shortlist']['hit@1'])} without the model and in "
             f"{_percent(fusion['with model']['hit@1'])} with it, within three places in "
             f"{_percent(fusion['shortlist']['hit@3'])} and {_percent(fusion['with model']['hit@3'])} "
-            f"(p = {fusion['p']:.3g} for the first place).</p>"
+            f"(p {_chance(fusion['p'])} for the first place).</p>"
         )
     parts.append(
         f"<p>Another order of the same candidates changes the first one in {_percent(flips['rate'])} of "
@@ -123,7 +123,7 @@ def _scorer_parts(ways: Mapping[str, Any] | None, *, where: str = "rows") -> lis
             name,
             _percent(found["hit@1"]),
             _percent(found["hit@3"]),
-            *((f"{found[key]:.3g}" for key in ("p", "ece", "p50_ms")) if "p" in found else ("", "", "")),
+            *((_chance(found["p"]), f"{found['ece']:.3f}", f"{found['p50_ms']:.0f}") if "p" in found else ("", "", "")),
         )
         for name, found in ways["rankers"].items()
     ]
@@ -166,6 +166,8 @@ def _ranker_table(rankers: Mapping[str, Any]) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]], *, texts: int = 1, strong: str = "") -> str:
+    if not rows:
+        return "<p>None.</p>"
     lines = ["<table><tr>"]
     lines += [f"<th{_text_class(i, texts)}>{escape(title)}</th>" for i, title in enumerate(head)]
     lines.append("</tr>")
@@ -224,6 +226,10 @@ def _y(share: float) -> float:
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def _chance(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
 
 
 def _interval(ends: Sequence[float]) -> str:

@@ -9,6 +9,7 @@ from bot.cli import app
 from graph.values import RepositoryError
 from inference.embedding import TextEncoder, VectorCache
 from inference.labelled import LabelledText
+from inference.release import ReleaseError
 from inference.shortlist import MEASURED
 from tests.codebase import AREAS
 from tests.fakes_encoder import LetterModel, LetterTokenizer
@@ -163,6 +164,17 @@ def test_the_command_prints_a_table(
     assert result.exit_code == 0
     assert "system" in result.output
     assert "McNemar" in result.output
+
+
+def test_an_unknown_release_is_one_sentence(
+    bench_folder: Path, bench_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNPOST_HOME", str(tmp_path / "home"))
+    asked = ["bench", str(bench_folder), "--repo", str(bench_repository), "--no-encoder", "--release", "shop-9"]
+    result = CliRunner().invoke(app, asked)
+
+    assert isinstance(result.exception, ReleaseError)
+    assert str(tmp_path / "home" / "releases" / "shop-9") in str(result.exception)
 
 
 def test_shuffled_labels_keep_texts_and_how_common_modules_are() -> None:

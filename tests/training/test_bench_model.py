@@ -10,17 +10,18 @@ import pytest
 from graph.values import Catalog
 from inference.fusion import HeldOut
 from inference.labelled import known_only
+from inference.prompt import prompt_hash
 from inference.ranker import ALL_FEATURES
-from inference.release import ReleaseInfo, write_release_info
+from inference.release import ReleaseError, ReleaseInfo, write_release_info
 from inference.rows import ModuleRows
-from inference.shortlist import Shortlist
+from inference.shortlist import FEATURES, Shortlist
 from tests.models import small_base_model, tiny_network
 from tests.training.bench_rows import row, write_rows
 from training.bench import ModelSource, index_given_modules, run_bench
 from training.bench_model import bench_config, bench_dataset, train_model
-from training.bench_rankers import everywhere
+from training.bench_rankers import Measured, everywhere
 from training.bench_release import release_model, rows_by_id
-from training.bench_scorers import cross_validated, fit_temperatures
+from training.bench_scorers import candidates, cross_validated, fit_temperatures
 from training.bench_set import BenchError, read_bench_set, without_rows
 from training.dataset import Dataset
 from training.example import Example
@@ -138,6 +139,13 @@ def test_a_model_that_says_noise_changes_little() -> None:
     assert abs(said["with model"]["hit@1"] - said["shortlist"]["hit@1"]) < 0.05
 
 
+def test_a_prompt_shows_candidates_in_an_order_that_gives_nothing_away() -> None:
+    features = np.zeros((15, len(FEATURES)), dtype=np.float32)
+    features[:, FEATURES.index("reranked")] = range(15)
+
+    assert candidates(Measured((), (), (features,), ())) == [[*range(5, 15), 4, 3, 2, 1, 0]]
+
+
 def test_too_few_dev_rows_say_nothing() -> None:
     assert cross_validated(_held_out(3, column="reranked")) == {"n": 0}
 
@@ -155,7 +163,7 @@ def release(tmp_path: Path, tiny_base: Path, shortlist: Shortlist, trained: Mode
     Make a release that was trained on the given ids, in a home of its own.
     """
 
-    def make(seen: list[str], *, catalog: Catalog = shortlist.catalog) -> Path:
+    def make(seen: list[str], *, catalog: Catalog = shortlist.catalog, prompts: str = "") -> Path:
         folder = tmp_path / "home" / "releases" / "shop-1"
         examples = [Example(id, "history", "train", f"text of {id}", ("billing",), "c") for id in seen]
         dataset = Dataset(tuple(examples), "history")
@@ -167,7 +175,8 @@ def release(tmp_path: Path, tiny_base: Path, shortlist: Shortlist, trained: Mode
         (folder / "past.jsonl").write_text("")
         model.rows.save(folder / "rows.safetensors")
         told: dict[str, Any] = {"repository": "shop", "location": "", "graph_commit": "c", "evaluated_commit": "c"}
-        told |= {"dataset_hash": dataset.hash, "catalog_fingerprint": catalog.fingerprint, "prompt_hash": ""}
+        told |= {"dataset_hash": dataset.hash, "catalog_fingerprint": catalog.fingerprint}
+        told |= {"prompt_hash": prompts or prompt_hash(model.model.tokenizer)}
         info = ReleaseInfo(id="shop-1", base_model={"name": "tiny"}, created_at="", versions={}, training={}, **told)
         write_release_info(folder, info)
         return folder
@@ -203,6 +212,11 @@ def test_a_release_whose_training_rows_are_gone_is_refused(shortlist: Shortlist,
 
     with pytest.raises(BenchError, match="nobody can say which test rows it has seen"):
         release_model(shortlist, folder=folder, config=TINY, report=lambda *_: None)
+
+
+def test_a_release_of_other_prompts_is_refused(shortlist: Shortlist, release: Callable[..., Path]) -> None:
+    with pytest.raises(ReleaseError, match="other prompts"):
+        release_model(shortlist, folder=release(["c1"], prompts="0" * 64), config=TINY, report=lambda *_: None)
 
 
 def test_a_release_of_other_modules_gets_rows_of_the_folder(shortlist: Shortlist, release: Callable[..., Path]) -> None:
