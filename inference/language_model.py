@@ -78,14 +78,29 @@ class LanguageModel:
         states = np.zeros((len(prompts), self.model.config.hidden_size), dtype=np.float32)
         for start in range(0, len(order), batch):
             group = order[start : start + batch]
-            width = len(encoded[group[-1]])
-            ids = torch.tensor([encoded[i] + [self.end_token_id] * (width - len(encoded[i])) for i in group])
-            mask = torch.tensor([[1] * len(encoded[i]) + [0] * (width - len(encoded[i])) for i in group])
             ends = [len(encoded[i]) - 1 for i in group]
-            output = self._backbone(ids.to(self.device), mask.to(self.device))  # (batch, time, hidden size)
+            output = self.states([encoded[i] for i in group])
             states[group] = output[range(len(group)), ends].float().cpu().numpy()
             progress(start + len(group), len(prompts), "encoded")
         return states
+
+    @torch.inference_mode()
+    def states(self, texts: Sequence[Sequence[int]]) -> torch.Tensor:
+        """
+        Return the last hidden states of tokenized texts, padded to the longest one.  # (texts, time, hidden size)
+        """
+        width = max(map(len, texts))
+        ids = torch.tensor([[*text, *[self.end_token_id] * (width - len(text))] for text in texts])
+        mask = torch.tensor([[1] * len(text) + [0] * (width - len(text)) for text in texts])
+        return self._backbone(ids.to(self.device), mask.to(self.device))
+
+    @torch.inference_mode()
+    def next_logits(self, states: torch.Tensor) -> torch.Tensor:
+        """
+        Return the next token's logits after each of *states*, on the CPU.  # (places, vocabulary)
+        """
+        logits: torch.Tensor = self.model.get_output_embeddings()(states).float().cpu()
+        return logits
 
     @torch.inference_mode()
     def score_ids(self, prompt: str, trie: PackedTrie) -> Floats:
