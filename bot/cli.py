@@ -76,6 +76,7 @@ def _is_for_people(problem: Exception) -> bool:
         "BaseModelError",
         "BenchError",
         "CommandError",
+        "DiskFullError",
         "ExportError",
         "MergeError",
         "NoPreviousReleaseError",

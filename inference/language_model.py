@@ -100,6 +100,24 @@ class LanguageModel:
         return states
 
     @torch.inference_mode()
+    def states(self, texts: Sequence[Sequence[int]]) -> torch.Tensor:
+        """
+        Return the last hidden states of tokenized texts, padded to the longest one.  # (texts, time, hidden size)
+        """
+        width = max(map(len, texts))
+        ids = torch.tensor([[*text, *[self.end_token_id] * (width - len(text))] for text in texts])
+        mask = torch.tensor([[1] * len(text) + [0] * (width - len(text)) for text in texts])
+        return self._backbone(ids.to(self.device), mask.to(self.device))
+
+    @torch.inference_mode()
+    def next_logits(self, states: torch.Tensor) -> torch.Tensor:
+        """
+        Return the next token's logits after each of *states*, on the CPU.  # (places, vocabulary)
+        """
+        logits: torch.Tensor = self.model.get_output_embeddings()(states).float().cpu()
+        return logits
+
+    @torch.inference_mode()
     def score_ids(self, prompt: str, trie: PackedTrie) -> Floats:
         """
         Return the exact log-probability of each packed sequence after *prompt*, from one forward pass.  # (sequences,)

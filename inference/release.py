@@ -1,7 +1,7 @@
 """
 A release on disk: everything an answer needs, in one folder that is complete or does not exist.
 
-    release.json            what it is made of, and the SHA-256 of every other file
+    release.json            what it is made of, the SHA-256 of every other file, and a seal over itself
     model/                  merged weights (safetensors, 16 bit), tokenizer, chat template
     adapter/                the LoRA adapter before the merge
     catalog.json            module cards and file cards it ranks
@@ -97,6 +97,7 @@ def write_release_info(folder: Path, info: ReleaseInfo) -> None:
         if path.is_file() and path.name != "release.json"
     }
     value = {"format": RELEASE_FORMAT, **asdict(info), "files": files}
+    value["seal"] = _seal(value)
     write_atomically(folder / "release.json", json.dumps(value, indent=2, ensure_ascii=False).encode())
 
 
@@ -116,6 +117,9 @@ def read_release(folder: Path, *, verify: bool = True) -> ReleaseInfo:
         raise ReleaseError(f"{folder} is no release: it has no release.json. Train one with `signpost train`.")
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
+        seal = value.pop("seal", None)  # the first releases have none
+        if seal not in (None, _seal(value)):
+            raise ValueError("altered")
         if value.pop("format") != RELEASE_FORMAT:
             raise ReleaseError(f"{folder} has another release format than {RELEASE_FORMAT}: train it again.")
         info = ReleaseInfo(**value)
@@ -128,6 +132,10 @@ def read_release(folder: Path, *, verify: bool = True) -> ReleaseInfo:
         if verify and hash_file(file) != digest:
             raise ReleaseError(f"{name} of release {info.id} is altered or cut short: roll back or train again.")
     return info
+
+
+def _seal(value: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def encoder_folder(info: ReleaseInfo, models: Path, *, verify: bool = True) -> Path | None:

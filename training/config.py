@@ -91,7 +91,8 @@ class TrainingConfig:
         max_encoded: Past requirements whose hidden states the learned rows are fitted on, newest first, at most.
         max_eval_rows: Held-out rows a split, at most; the newest (history) or all (graph) are kept.
         closed_book_rows: Held-out rows on which the published way (ids by trie) is measured too: a second a row.
-        golden_prompts: Prompts on which the merged model must agree with base + adapter.
+        golden_prompts: Prompts on which the merged model must agree with base + adapter. 200 show a difference that one
+            answer in a hundred would have, in seconds.
         preference: The step after fine-tuning.
     """
 
@@ -142,7 +143,6 @@ def demo_config() -> TrainingConfig:
         max_encoded=1_000,
         max_eval_rows=120,
         closed_book_rows=20,
-        golden_prompts=30,
     )
 
 

@@ -4,17 +4,40 @@ A release's model for other programs: a plain Hugging Face folder, and GGUF or M
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from inference.release import read_release
 
-# Their authors' converters; none is reimplemented here, and none is fetched behind anyone's back.
+
+@dataclass(frozen=True, slots=True)
+class Converter:
+    """
+    A program of the format's own authors; none is reimplemented here, and none is fetched behind anyone's back.
+
+    Args:
+        programs: What it may be called, looked for on the PATH in this order.
+        remedy: How to get it.
+    """
+
+    programs: tuple[str, ...]
+    remedy: str
+
+
 CONVERTERS = {
-    "gguf": ("convert_hf_to_gguf.py", "install llama.cpp and put its convert_hf_to_gguf.py on the PATH"),
-    "mlx": ("mlx_lm.convert", "on a Mac with Apple silicon, `pip install mlx-lm`"),
+    "gguf": Converter(
+        ("convert_hf_to_gguf.py", "convert-hf-to-gguf"),
+        "put the folder of llama.cpp, which has convert_hf_to_gguf.py, on the PATH, and install sentencepiece",
+    ),
+    "mlx": Converter(("mlx_lm.convert",), "on a Mac with Apple silicon, `pip install mlx-lm` and have it on the PATH"),
 }
 
 
@@ -61,16 +84,66 @@ def export_release(release: Path, target: Path, *, form: str = "hf") -> Path:
 
 
 def _convert(model: Path, target: Path, form: str) -> None:
-    name, remedy = CONVERTERS[form]
-    program = shutil.which(name)
+    converter = CONVERTERS[form]
+    program = next(filter(None, map(shutil.which, converter.programs)), None)
     if program is None:
-        raise ExportError(f"The converter {name} is not installed: {remedy}, or export as hf.")
+        named = " or ".join(converter.programs)
+        raise ExportError(f"The converter {named} is not installed: {converter.remedy}, or export as hf.")
+    # A script runs in our Python, which has what it imports; its own first line names any Python.
+    start = [sys.executable, program] if program.endswith(".py") else [program]
     if form == "gguf":
         target.mkdir()
-        command = [program, str(model), "--outfile", str(target / "model.gguf")]
+        with _for_llama_cpp(model) as prepared:
+            _run([*start, str(prepared), "--outfile", str(target / "model.gguf")])
     else:
-        command = [program, "--hf-path", str(model), "--mlx-path", str(target)]
+        _run([*start, "--hf-path", str(model), "--mlx-path", str(target)])
+    if not any(target.glob("*")):
+        raise ExportError(f"{Path(program).name} ended without an error and wrote nothing.")
+
+
+def _run(command: list[str]) -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         last = (result.stderr or result.stdout).strip().splitlines()[-1:] or ["it said nothing"]
-        raise ExportError(f"{name} failed: {last[0]}")
+        program = next(Path(part).name for part in command if part != sys.executable)
+        raise ExportError(f"{program} failed: {last[0]}")
+
+
+@contextmanager
+def _for_llama_cpp(model: Path) -> Iterator[Path]:
+    """
+    Give a folder of links to *model*, whose tokenizer says what it is.
+
+    A tokenizer that came out of a GGUF file, as the small base model's, claims byte fallback beside its byte-level
+    splitting. It never falls back, since its vocabulary has every byte; but llama.cpp would take it for another kind
+    of tokenizer and write a file that reads every text wrongly.
+    """
+    with TemporaryDirectory(prefix="signpost-export-") as scratch:
+        folder = Path(scratch) / model.name
+        folder.mkdir()
+        for file in model.iterdir():
+            (folder / file.name).symlink_to(file.resolve())
+        tokenizer = folder / "tokenizer.json"
+        if tokenizer.is_file():
+            value = json.loads(tokenizer.read_text(encoding="utf-8"))
+            if _is_byte_level(value) and value["model"].get("byte_fallback"):
+                value["model"]["byte_fallback"] = False
+                value["decoder"] = {
+                    "type": "ByteLevel",
+                    "add_prefix_space": True,
+                    "trim_offsets": True,
+                    "use_regex": True,
+                }
+                tokenizer.unlink()
+                tokenizer.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+        yield folder
+
+
+def _is_byte_level(tokenizer: dict[str, dict[str, object]]) -> bool:
+    """
+    >>> _is_byte_level({"model": {"type": "BPE"}, "pre_tokenizer": {"type": "ByteLevel"}})
+    True
+    >>> _is_byte_level({"model": {"type": "BPE"}, "pre_tokenizer": None})
+    False
+    """
+    return tokenizer["model"].get("type") == "BPE" and '"ByteLevel"' in json.dumps(tokenizer.get("pre_tokenizer"))

@@ -14,9 +14,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import logging
-import os
 import platform
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,13 +30,14 @@ from inference.embedding import TextEncoder, VectorCache
 from inference.labelled import LabelledText, known_only, load_labelled, save_labelled
 from inference.language_model import LanguageModel
 from inference.packed import LowerStates, open_forward
-from inference.prompt import place_prompt, prompt_hash
+from inference.prompt import prompt_hash
 from inference.ranker import Ranker
 from inference.release import ReleaseError, ReleaseInfo, hash_file, read_release, write_release_info
 from inference.rows import ModuleRows
 from inference.shortlist import Shortlist
 from inference.vectors import KeptVectors
 from training.backends import choose_backend, open_backend
+from training.building import building
 from training.checkpoint import checkpoint_folder, remove_checkpoint, remove_stale_checkpoints
 from training.comparison import HITS
 from training.config import TrainingConfig
@@ -47,6 +46,7 @@ from training.dataset import Dataset, build_dataset
 from training.evaluate import scorecard
 from training.events import event_file
 from training.fitting import fit_ranker, shortlist_texts
+from training.golden import golden_rows
 from training.merge import MergeReport, save_merged, verify_merged
 from training.mix import dev_rows, training_rows
 from training.preference.check import check_preference
@@ -114,7 +114,7 @@ def train_release(
 
     Raises:
         graph.values.RepositoryError, training.sft.TrainingError, training.merge.MergeError,
-            training.preference.check.PreferenceError: with nothing left behind.
+            training.preference.check.PreferenceError, training.building.DiskFullError: with nothing left behind.
     """
     now = now or datetime.now(UTC)
     check_preference(config.preference)
@@ -133,7 +133,7 @@ def train_release(
     base_hash = weights_hash(base_model)
     kept = checkpoint_folder(home, dataset_hash=dataset.hash, config=config, base_hash=base_hash)
     remove_stale_checkpoints(home, keep=kept)
-    with _building(home / "releases", release_id) as folder, _vector_cache(home, encoder) as cache:
+    with building(home / "releases", release_id) as folder, _vector_cache(home, encoder) as cache:
         lower = LowerStates()
         trained, preferred, merge = _train_and_merge(
             dataset,
@@ -252,13 +252,16 @@ def _train_and_merge(
         config=config.preference,
         progress=stage_of(report, "preference"),
     )
-    golden = _golden_prompts(tokenizer, dataset, catalog, config.golden_prompts)
+    golden = golden_rows(
+        tokenizer, (*dataset.split("dev"), *dataset.split("train")), catalog, count=config.golden_prompts
+    )
     report("merge", 0, 1, "16-bit weights")
-    logits = save_merged(model, tokenizer, target=folder / "model", adapter=folder / "adapter", golden=golden)
-    del model
+    target, adapter = folder / "model", folder / "adapter"
+    reference = save_merged(model, tokenizer, base=base_model, target=target, adapter=adapter, golden=golden)
+    del model, untrained  # the process that verifies needs the room
     report("merge", 1, 1, "16-bit weights")
-    merged = LanguageModel.load(folder / "model")
-    return trained, preferred, verify_merged(merged, logits, golden, progress=stage_of(report, "verify"))
+    merge = verify_merged(target, reference, golden, base=base_model, progress=stage_of(report, "verify"))
+    return trained, preferred, merge
 
 
 @contextmanager
@@ -271,11 +274,6 @@ def _vector_cache(home: Path, encoder: Path | None) -> Iterator[VectorCache | No
         yield cache
     finally:
         cache.close()
-
-
-def _golden_prompts(tokenizer: Any, dataset: Dataset, catalog: Catalog, count: int) -> list[str]:
-    texts = [example.requirement for example in (*dataset.split("dev"), *dataset.split("train"))][:count]
-    return [place_prompt(tokenizer, repository=catalog.repository, requirement=text) for text in texts]
 
 
 def _judge(
@@ -363,33 +361,6 @@ def _write_parts(
     write_atomically(folder / "fusion.json", json.dumps(ranker.fusion.to_json(), indent=2).encode())
     write_atomically(folder / "belonging.json", json.dumps(ranker.belonging.to_json()).encode())
     write_atomically(folder / "scorecard.json", json.dumps(card, indent=2).encode())
-
-
-@contextmanager
-def _building(root: Path, release_id: str) -> Iterator[Path]:
-    """
-    Give a folder to build in; it takes its place when everything is written, and vanishes when anything fails.
-    """
-    for left in root.glob(".building-*"):  # what a killed run left behind
-        if not _alive(int(left.name.rsplit("-", 1)[-1])):
-            shutil.rmtree(left, ignore_errors=True)
-    folder = root / f".building-{release_id}-{os.getpid()}"
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-        folder.rename(root / release_id)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return process != os.getpid()
 
 
 def weights_hash(base_model: Path) -> str:

@@ -26,6 +26,7 @@ FOR_PEOPLE = frozenset(
         "inference.ranker.RequirementError",
         "inference.release.ReleaseError",
         "training.base_model.BaseModelError",
+        "training.building.DiskFullError",
         "training.merge.MergeError",
         "training.preference.check.PreferenceError",
         "training.sft.TrainingError",

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from tokenizers import Tokenizer
 
 from inference.release import ReleaseError, ReleaseInfo, write_release_info
 from tests.models import small_base_model, tiny_network
 from training.comparison import compare_releases
-from training.export import ExportError, export_release
+from training.export import ExportError, _for_llama_cpp, export_release
 
 
 def _release(folder: Path, hits: Mapping[str, float] | None = None) -> Path:
@@ -99,6 +100,95 @@ def test_a_missing_converter_is_named_with_its_remedy(
     with pytest.raises(ExportError, match=r"is not installed: .*install.*, or export as hf"):
         export_release(release, tmp_path / "out", form=form)
     assert not (tmp_path / "out").exists()
+
+
+FAKE = """#!{python}
+import json, pathlib, sys
+*_, target = sys.argv
+out, model = pathlib.Path(target), pathlib.Path(sys.argv[1])
+if "--mlx-path" in sys.argv:
+    out.mkdir()
+    out, model = out / "weights.safetensors", pathlib.Path(sys.argv[2])
+said = {{"arguments": sys.argv[1:], "tokenizer": json.loads((model / "tokenizer.json").read_text())}}
+out.write_text(json.dumps(said))
+"""
+
+
+def _converter(folder: Path, name: str, text: str) -> Path:
+    folder.mkdir()
+    (folder / name).write_text(text.format(python=sys.executable))
+    (folder / name).chmod(0o755)
+    return folder
+
+
+def _with_model(folder: Path) -> Path:
+    (folder / "model").mkdir(parents=True)
+    tokenizer = {
+        "model": {"type": "BPE", "byte_fallback": True, "vocab": {"é": 0}},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"}]},
+        "decoder": {"type": "Sequence"},
+    }
+    (folder / "model" / "tokenizer.json").write_text(json.dumps(tokenizer))
+    return _release(folder)
+
+
+def test_llama_cpp_is_given_a_tokenizer_that_says_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(_converter(tmp_path / "bin", "convert_hf_to_gguf.py", FAKE)))
+    release = _with_model(tmp_path / "r")
+    before = (release / "model" / "tokenizer.json").read_bytes()
+    target = export_release(release, tmp_path / "out", form="gguf")
+    said = json.loads((target / "model.gguf").read_text())
+
+    assert said["arguments"][1] == "--outfile"
+    assert said["tokenizer"]["model"] == {"type": "BPE", "byte_fallback": False, "vocab": {"é": 0}}
+    assert said["tokenizer"]["decoder"]["type"] == "ByteLevel"
+    assert (release / "model" / "tokenizer.json").read_bytes() == before
+
+
+def test_the_mended_tokenizer_reads_and_writes_as_before(tmp_path: Path) -> None:
+    texts = ["Fix 1,234 tolls  twice", "naïve 中文 🚚\n\tdef f(x): return x", "<|im_start|>user\né<|im_end|>"]
+    before = Tokenizer.from_file(str(small_base_model() / "tokenizer.json"))
+    with _for_llama_cpp(small_base_model()) as folder:
+        after = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        mended = json.loads((folder / "tokenizer.json").read_text())["model"]["byte_fallback"]
+
+    assert mended is False
+    for text in texts:
+        ids = before.encode(text, add_special_tokens=False).ids
+        assert after.encode(text, add_special_tokens=False).ids == ids
+        assert after.decode(ids) == before.decode(ids)
+
+
+def test_mlx_is_given_the_model_folder_and_makes_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(_converter(tmp_path / "bin", "mlx_lm.convert", FAKE)))
+    release = _with_model(tmp_path / "r")
+    target = export_release(release, tmp_path / "out", form="mlx")
+    said = json.loads((target / "weights.safetensors").read_text())
+
+    assert said["arguments"][:3] == ["--hf-path", str(release / "model"), "--mlx-path"]
+    assert said["tokenizer"]["model"]["byte_fallback"] is True
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "#!{python}\nraise NotImplementedError('unknown tokenizer')",
+            "failed: NotImplementedError: unknown tokenizer",
+        ),
+        ("#!{python}\n", "ended without an error and wrote nothing"),
+        ("#!{python}\nimport sys; sys.exit(3)", "failed: it said nothing"),
+    ],
+)
+def test_a_converter_that_fails_is_quoted_and_leaves_nothing(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(_converter(tmp_path / "bin", "convert_hf_to_gguf.py", text)))
+    release = _with_model(tmp_path / "r")
+
+    with pytest.raises(ExportError, match=rf"^convert_hf_to_gguf\.py {said}"):
+        export_release(release, tmp_path / "out" / "model", form="gguf")
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_an_export_overwrites_nothing_and_refuses_a_damaged_release(tmp_path: Path) -> None:

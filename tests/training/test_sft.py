@@ -12,6 +12,7 @@ from graph.values import Catalog, FileCard, ModuleCard
 from inference.language_model import LanguageModel
 from inference.packed import open_forward
 from inference.prompt import end_token_id, place_prompt
+from inference.replay import Row
 from inference.rows import ModuleRows
 from tests.models import small_base_model, tiny_network
 from tests.training import tiny_run
@@ -150,23 +151,20 @@ def test_direct_and_chain_of_thought_rows_are_mixed_as_configured(
     assert all(row.answer.endswith("Module: m") for row in rows if not row.relevant)
 
 
-def test_the_merged_model_is_the_adapted_one_and_not_the_base(base: Path, tmp_path: Path) -> None:
+def test_a_trained_adapter_merges_into_the_model_that_was_trained(base: Path, tmp_path: Path) -> None:
     config = TrainingConfig(token_budget=2_500, epochs=8)
     model, tokenizer = open_backend("peft", base, config)
     train_adapter(model, tokenizer, _rows(tokenizer, 8), start=_start(2, 576), config=config)
-    golden = [row.prompt for row in _rows(tokenizer, 6)]
-    logits = save_merged(model, tokenizer, target=tmp_path / "model", adapter=tmp_path / "adapter", golden=golden)
-    merged = LanguageModel.load(tmp_path / "model", device="cpu")
-    report = verify_merged(merged, logits, golden)
+    golden = [Row(row.prompt, row.answer) for row in _rows(tokenizer, 6)]
+    target, adapter = tmp_path / "model", tmp_path / "adapter"
+    reference = save_merged(model, tokenizer, base=base, target=target, adapter=adapter, golden=golden)
+    report = verify_merged(target, reference, golden, base=base)
 
     assert report.top1_agreement == 1.0
-    assert report.max_logit_difference < 0.5 < report.difference_from_base
-    assert (tmp_path / "adapter" / "adapter_model.safetensors").stat().st_size < 30_000_000
-    assert merged.tokenizer.chat_template == tokenizer.chat_template
+    assert report.max_logit_difference < 0.25 < report.difference_from_base
+    assert (adapter / "adapter_model.safetensors").stat().st_size < 30_000_000
     with pytest.raises(MergeError, match="disagrees"):
-        verify_merged(LanguageModel.load(base, device="cpu"), logits, golden)
-    with pytest.raises(MergeError, match="equals the base"):
-        verify_merged(LanguageModel.load(base, device="cpu"), logits[[1, 1]], golden)
+        verify_merged(base, reference, golden, base=base)
 
 
 def test_unsloth_is_chosen_exactly_when_cuda_and_unsloth_are_there() -> None:
