@@ -122,8 +122,10 @@ def first_sentence(doc: str) -> str | None:
         text = pattern.sub(instead, text)
     text = " ".join(text.split())
     sentence = re.split(r"(?<=[a-z0-9)\"'])[.:;](?:\s|$)", text, maxsplit=1)[0].strip(" .")
-    sentence = re.sub(r" \((?:[^()]*)\)$", "", sentence)
+    sentence = re.sub(r" \((?:[^()]*)\)$|,? (?:and )?(?:false|true|none|null) otherwise$", "", sentence, flags=re.I)
     if _USELESS.match(sentence) or not MIN_WORDS <= len(sentence.split()) <= MAX_WORDS:
+        return None
+    if sentence.rsplit(" ", 1)[-1].lower() in _PREPOSITIONS:  # what it was about stood in brackets or code
         return None
     if re.search(r"[|{}\\$<>=]", sentence) or sum(map(_is_prose, sentence)) < 0.8 * len(sentence):
         return None
