@@ -8,8 +8,8 @@ The published experience trained and tested on requirements written from the cod
 history. This makes such a set by rule (`training.phrasing`), in the format of `training.bench_set`, so that
 `signpost bench DIR --repo GIT_DIR` runs it. What keeps it honest: a tenth of the *symbols* is test and a tenth dev, and
 they are listed in meta.json, so that every reader of the code takes them out of the catalog first; near copies are one
-row before the split; held-out symbols are asked for once, in words of their documentation or name, never with the name
-of the class, file or module around them.
+row before the split; held-out symbols are asked for once, in words of their documentation, their name and the class
+around them, never with the name of the module.
 """
 
 from __future__ import annotations
@@ -36,17 +36,22 @@ MOST, PHRASINGS, HELD_OUT = 40_000, 4, 500
 
 
 def article_rows(
-    catalog: Catalog, *, most: int = MOST, phrasings: int = PHRASINGS, held_out: int = HELD_OUT
+    catalog: Catalog, *, most: int = MOST, phrasings: int = PHRASINGS, held_out: int = HELD_OUT, full: bool = True
 ) -> tuple[tuple[Example, ...], Mapping[str, int]]:
     """
     Make the rows of all three splits.
+
+    Args:
+        full: Whether texts say the class around a symbol and what the documentation says after its first sentence, as
+            what a language model writes of a symbol would; without, they are the harder one-sentence texts.
 
     Symbols that were held out and are over the limit *held_out* are left out, never trained on.
 
     Returns:
         The rows, and how many near copies were left out, by why.
     """
-    collapsed = collapse(graph_examples(catalog, hold_out=True, limit=most, phrasings_each=phrasings))
+    made = graph_examples(catalog, hold_out=True, limit=most, phrasings_each=phrasings, full=full)
+    collapsed = collapse(made)
     by_split = {split: [row for row in collapsed.rows if row.split == split] for split in NEEDED}
     for split in ("dev", "test"):
         by_split[split] = sorted(by_split[split], key=lambda row: row.hash)[:held_out]
@@ -99,13 +104,14 @@ def main() -> None:
     parser.add_argument("--commit", help="the newest one by default")
     parser.add_argument("--most", type=int, default=MOST, help="texts, at most")
     parser.add_argument("--phrasings", type=int, default=PHRASINGS, help="texts of one symbol, at most")
+    parser.add_argument("--short", action="store_true", help="one-sentence texts, the harder ones")
     arguments = parser.parse_args()
     try:
         with open_snapshot(arguments.repository, commit=arguments.commit, name=arguments.name) as snapshot:
             catalog = index_snapshot(snapshot).catalog
     except RepositoryError as error:
         parser.exit(1, f"{error}\n")
-    rows, left_out = article_rows(catalog, most=arguments.most, phrasings=arguments.phrasings)
+    rows, left_out = article_rows(catalog, most=arguments.most, phrasings=arguments.phrasings, full=not arguments.short)
     counts = Counter(row.split for row in rows)
     if not all(counts[split] for split in NEEDED):
         parser.exit(1, f"{arguments.repository} has too few documented or tellingly named symbols: {dict(counts)}.\n")

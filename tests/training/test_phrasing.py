@@ -23,6 +23,7 @@ def _core(doc: str = "", *, name: str = "x", kind: str = "method") -> tuple[str,
         ("Efficiently computes every toll", "efficiently compute every toll"),
         ("Returns true if the road is closed, false otherwise.", "check whether the road is closed"),
         ("Applies {@link Toll#factor} to <b>all</b> edges", "apply Toll factor to all edges"),
+        ("Match dictionaries to sets\n\nConverts a dictionary that is a matching.", "match dictionaries to sets"),
         ("Wire up the arrival timeline", "wire up the arrival timeline"),
     ],
 )
