@@ -8,6 +8,7 @@ generated sentence survives.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,11 @@ from inference.labelled import LabelledText
 from inference.lexical import Neighbour
 from inference.text import distinct, stem, words
 from inference.values import Evidence
+
+COMMON_SHARE = 0.35
+"""A word that the definitions of more modules than this share have speaks for none of them: "only", "class", "get"."""
+LEAST_ALIKE = 0.2
+"""Cosine below which a past requirement shares a word by chance; read by eye on two repositories."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,10 @@ class EvidenceIndex:
                 for word in names | docs:
                     spread[word].add(file.module)
         total = len(catalog.modules)
-        self._rarity = {word: math.log(1 + total / len(modules)) for word, modules in spread.items()}
+        common = max(3, COMMON_SHARE * total)
+        self._rarity = {
+            word: math.log(1 + total / len(modules)) for word, modules in spread.items() if len(modules) <= common
+        }
 
     def gather(
         self,
@@ -75,8 +84,8 @@ class EvidenceIndex:
         return tuple(found)
 
     def _symbols(self, requirement: str, module: str, *, without: tuple[str, str] | None) -> list[Evidence]:
-        asked = _stems(requirement)
-        spoken = {stem(word): word for word in reversed(words(requirement))}
+        asked = _stems(requirement) & self._rarity.keys()
+        spoken = {stem(word): as_written(word, requirement) for word in reversed(words(requirement))}
         scored = []
         for definition in self._definitions.get(module, ()):
             if without == (definition.file, definition.symbol.qualified):
@@ -120,14 +129,15 @@ def _unlike(found: Iterable[tuple[_Definition, list[str]]]) -> Iterator[tuple[_D
 
 def _symbol_evidence(definition: _Definition, module: str, met: Sequence[str]) -> Evidence:
     symbol = definition.symbol
-    whole = [word for word in met if not any(word != other and word in other for other in met)]
+    whole = [word for word in met if not any(word != other and word.lower() in other.lower() for other in met)]
     quoted = ", ".join(f'"{word}"' for word in whole[:3])
     text = f"{symbol.kind} {symbol.qualified} in {definition.file}:{symbol.line} meets {quoted}"
     return Evidence("symbol", text, module, symbol.qualified, definition.file, symbol.line)
 
 
 def _past(module: str, nearest: Sequence[Neighbour]) -> list[Evidence]:
-    told = [n.row for n in nearest if module in n.row.modules and n.row.origin != "graph"]
+    alike = (n.row for n in nearest if n.similarity >= LEAST_ALIKE)
+    told = [row for row in alike if module in row.modules and row.origin != "graph"]
     return [_past_evidence(row, module) for row in told]
 
 
@@ -148,6 +158,17 @@ def shared_words(requirement: str, text: str, *, limit: int = 3) -> tuple[str, .
     """
     present = Counter(stem(word) for word in words(text))
     return distinct(word for word in words(requirement) if stem(word) in present)[:limit]
+
+
+def as_written(word: str, text: str) -> str:
+    """
+    Give a lower-case word as *text* spells it.
+
+    >>> as_written("customweighting", "The CustomWeighting is slow")
+    'CustomWeighting'
+    """
+    found = re.search(re.escape(word), text, re.IGNORECASE)
+    return found.group() if found else word
 
 
 def _times(count: int) -> str:

@@ -88,7 +88,8 @@ def run_bench(
         vectors: A sentence encoder with its cache; None goes without.
         model: Where the language model comes from; None measures none.
         quick: Fit on the newest rows only.
-        code_rag: Measure retrieval over code snippets, too: most of the time where nothing is cached. Not when quick.
+        code_rag: Measure retrieval over code snippets, too: most of the time where nothing is cached. Not when quick,
+            nor where symbols are held out: the snippets would still hold them.
         report: Receives progress.
 
     Returns:
@@ -110,7 +111,8 @@ def run_bench(
     language_model = model(shortlist, report=report) if model is not None else None
     if language_model is not None:
         bench, language_model = _unseen(bench, language_model)
-    sources = read_sources(repository, catalog) if vectors is not None and code_rag and not quick else None
+    code_rag = code_rag and vectors is not None and not quick and not bench.held_out
+    sources = read_sources(repository, catalog) if code_rag else None
     fitted = _fit(bench, shortlist, language_model, sources=sources, vectors=vectors, report=report)
     results: dict[str, Any] = {}
     details: dict[str, Any] = {"name": bench.name, "snapshot": bench.snapshot, "sets": {}}
@@ -135,13 +137,15 @@ def run_bench(
 
 def index_given_modules(bench: BenchSet, repository: Path, *, cache: Path, progress: Progress | None = None) -> Catalog:
     """
-    Index the snapshot of a benchmark with its own modules, so that its labels mean the same.
+    Index the snapshot of a benchmark with its own modules, so that its labels mean the same, and without the symbols
+    that it holds out.
 
     Raises:
         graph.values.RepositoryError: no such repository or commit, or another one.
     """
     with open_snapshot(repository, commit=bench.snapshot, name=bench.name) as snapshot:
-        return index_snapshot(snapshot, cache=cache, progress=progress, modules=bench.modules).catalog
+        catalog = index_snapshot(snapshot, cache=cache, progress=progress, modules=bench.modules).catalog
+    return catalog.without_symbols(bench.held_out)
 
 
 def _unseen(bench: BenchSet, model: BenchModel) -> tuple[BenchSet, BenchModel]:

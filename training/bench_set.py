@@ -1,7 +1,8 @@
 """
 A folder of real requirements with known modules, as the benchmark reads it.
 
-    meta.json                          "repo", "snapshot": the commit whose code may be read
+    meta.json                          "repo", "snapshot": the commit whose code may be read; perhaps
+                                       "held_out_symbols": [path, qualified name] of what must not be read of it
     modules.jsonl.gz                   {"module", "files"}: the modules to rank, files as of the snapshot
     train|dev|test|issues.jsonl.gz     {"id", "date", "text", "modules", "files", "leaks"}, oldest first
 """
@@ -53,12 +54,14 @@ class BenchSet:
         snapshot: The commit whose code may be read.
         modules: Module id → its files.
         splits: "train", "dev", "test" and, where there are any, "issues".
+        held_out: (file path, qualified name) of symbols that no ranker may know: requirements were made of them.
     """
 
     name: str
     snapshot: str
     modules: Mapping[str, tuple[str, ...]]
     splits: Mapping[str, tuple[BenchRow, ...]]
+    held_out: frozenset[tuple[str, str]] = frozenset()
 
     def texts(self, split: str) -> tuple[LabelledText, ...]:
         """
@@ -89,7 +92,7 @@ def read_bench_set(folder: Path) -> BenchSet:
         raise BenchError(f"{_file_of(folder, 'test')} has no rows: there is nothing to report.")
     name = str(meta.get("repo") or folder.resolve().name)
     kept = {key: rows for key, rows in splits.items() if rows or key in NEEDED}
-    return BenchSet(name, meta["snapshot"], modules, kept)
+    return BenchSet(name, meta["snapshot"], modules, kept, _held_out(meta, folder / "meta.json"))
 
 
 def without_rows(bench: BenchSet, seen: Collection[str], *, whose: str) -> BenchSet:
@@ -127,6 +130,13 @@ def _read_meta(path: Path) -> dict[str, Any]:
     if not isinstance(meta, dict) or not isinstance(meta.get("snapshot"), str) or not meta["snapshot"]:
         raise BenchError(f'{path} names no "snapshot": the commit whose code may be read.')
     return meta
+
+
+def _held_out(meta: Mapping[str, Any], path: Path) -> frozenset[tuple[str, str]]:
+    symbols = meta.get("held_out_symbols") or []
+    if not isinstance(symbols, list) or not all(isinstance(s, list) and len(s) == 2 for s in symbols):
+        raise BenchError(f'{path} has "held_out_symbols" that are no pairs of file path and qualified name.')
+    return frozenset((str(file), str(name)) for file, name in symbols)
 
 
 def _file_of(folder: Path, name: str) -> Path:

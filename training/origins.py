@@ -42,7 +42,9 @@ def history_examples(history: Sequence[PastRequirement], *, hold_out: bool) -> l
     ]
 
 
-def graph_examples(catalog: Catalog, *, hold_out: bool, limit: int, phrasings_each: int = 1) -> list[Example]:
+def graph_examples(
+    catalog: Catalog, *, hold_out: bool, limit: int, phrasings_each: int = 1, full: bool = False
+) -> list[Example]:
     """
     Make texts from what symbols, files and modules say they do, spread over the modules when there are too many.
 
@@ -52,7 +54,23 @@ def graph_examples(catalog: Catalog, *, hold_out: bool, limit: int, phrasings_ea
     Args:
         limit: Rows, at most.
         phrasings_each: Texts made of one symbol, at most.
+        full: Whether texts say where and go on with more of the documentation, see `phrasings`.
     """
+
+    def say(empty: Example, core: Core, path: str) -> list[Example]:
+        limit = phrasings_each if empty.split == "train" else 1
+        if names_module(core.place.replace(" ", ""), empty.modules, ()):
+            core = replace(core, place="")  # where a class has its module's name, to say it would be to answer
+        return [
+            replace(
+                empty,
+                id=empty.id if number == 1 else f"{empty.id}~{number}",
+                requirement=text,
+                names_module=names_module(text, empty.modules, (path,)),
+            )
+            for number, text in enumerate(phrasings(core, key=empty.id, limit=limit, full=full), start=1)
+        ]
+
     by_module: dict[str, list[list[Example]]] = {card.id: [] for card in catalog.modules}
     for file in catalog.files:
         cores = {symbol.qualified: core_of(symbol) for symbol in reversed(file.symbols)}  # the first of overloads stays
@@ -63,26 +81,13 @@ def graph_examples(catalog: Catalog, *, hold_out: bool, limit: int, phrasings_ea
                 empty = Example(
                     f"{file.path}::{name}", "graph", split, "", (file.module,), catalog.commit, symbol=symbol
                 )
-                by_module[file.module].append(_said(empty, core, phrasings_each, path=file.path))
+                by_module[file.module].append(say(empty, core, file.path))
     for card in catalog.modules:
         core = core_of_text(card.doc)
         if core:
             empty = Example(f"{card.id}::", "graph", "train", "", (card.id,), catalog.commit)
-            by_module[card.id].append(_said(empty, core, phrasings_each, path=card.path))
+            by_module[card.id].append(say(empty, core, card.path))
     return _spread(by_module, limit)
-
-
-def _said(empty: Example, core: Core, phrasings_each: int, *, path: str) -> list[Example]:
-    texts = phrasings(core, key=empty.id, limit=phrasings_each if empty.split == "train" else 1)
-    return [
-        replace(
-            empty,
-            id=empty.id if number == 1 else f"{empty.id}~{number}",
-            requirement=text,
-            names_module=names_module(text, empty.modules, (path,)),
-        )
-        for number, text in enumerate(texts, start=1)
-    ]
 
 
 def split_by_text(key: str) -> str:

@@ -44,12 +44,13 @@ _FORMS = {
 _SPLIT = re.compile(r"^(.+) ((?:for|when|if|before|after|between|while|during) [^()]+)$")
 
 
-def phrasings(core: Core, *, key: str, limit: int) -> list[str]:
+def phrasings(core: Core, *, key: str, limit: int, full: bool = False) -> list[str]:
     """
     Say *core* in different ways, at most *limit*; the first one is in its own words.
 
     Args:
         key: Chooses the forms; the same key gives the same texts.
+        full: Let every second text, the first one too, say where, and go on with what the documentation says next.
 
     >>> for text in phrasings(Core("compute the toll for heavy trucks", "command", "toll table"), key="y", limit=4):
     ...     print(text)
@@ -70,8 +71,18 @@ def phrasings(core: Core, *, key: str, limit: int) -> list[str]:
     for i in range(min(limit, len(forms))):
         before, said = spoken[i % len(spoken)]
         text = before + forms[(number + i) % len(forms)].format(said)
+        if full and i % 2 == 0:
+            text = _in_full(text, core)
         texts.append(text[:1].upper() + text[1:] if (number >> i) % 3 else text)
     return texts
+
+
+def _in_full(text: str, core: Core) -> str:
+    if core.place and core.place not in text:
+        text = f"{core.place}: {text}"
+    if not core.detail:
+        return text
+    return f"{text} {core.detail}" if text.endswith("?") else f"{text}. {core.detail}"
 
 
 def _with_synonym(text: str, number: int) -> str | None:

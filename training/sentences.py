@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Literal
 from graph.values import Symbol
 
 MIN_WORDS, MAX_WORDS = 3, 32
+MAX_DETAIL_WORDS = 40
 _WORDS_FILE = Path(__file__).with_name("phrasing_words.json")
 
 _MARKUP = (
@@ -62,6 +63,12 @@ _WHETHER = re.compile(
 )
 _SECOND_VERB = re.compile(r"(\band |, |\bor |\bthen )([a-z]+s) (?=(?:the|a|an|its|it|all|each|every|this|those|any)\b)")
 _NO_VERBS = frozenset(["this", "these", "not", "all", "with", "if", "is", "and", "for", "like", "given"])
+_SENTENCE_END = re.compile(r"(?<=[a-z0-9)\"'])[.:;](?:\s|$)")
+_SECTION = re.compile(
+    r"\n\s*(?:parameters|args|arguments|returns|raises|yields|examples?|notes?|references|see also|usage|explanation)"
+    r"\s*[-=:\n]|>>>|@param|@return|@see|:param|:return|\n\s*[-=~*]{3}",
+    re.I,
+)
 _FINITE = re.compile(r"\b(is|are|was|were|will|can|must|should|shall|may|has|have|does|do|gets)\b")
 _BOILERPLATE = re.compile(
     r"^(__\w+__|to_?string|hash_?code|equals|compare_?to|main|clone|copy|iterator|next|has_?next|dispose|close|finalize|"
@@ -79,11 +86,13 @@ class Core:
         text: Without a full stop, beginning in lower case unless with a name.
         form: "command" begins with a verb, "thing" is a noun phrase, a "statement" can only be said as it is.
         place: Words of the class around it, for texts that say where; may be empty.
+        detail: What the documentation says after its first sentence; may be empty.
     """
 
     text: str
     form: Literal["command", "thing", "statement"]
     place: str = ""
+    detail: str = ""
 
 
 def core_of(symbol: Symbol) -> Core | None:
@@ -93,9 +102,8 @@ def core_of(symbol: Symbol) -> Core | None:
     owner = symbol.qualified.rpartition(".")[0].rpartition(".")[2]
     place = " ".join(_spoken(owner)) if owner else ""
     sentence = first_sentence(symbol.doc)
-    if sentence:
-        return _core_of_sentence(sentence, place)
-    return _core_of_name(symbol, place)
+    core = _core_of_sentence(sentence, place) if sentence else _core_of_name(symbol, place)
+    return replace(core, detail=further_sentences(symbol.doc)) if core and sentence else core
 
 
 def core_of_text(doc: str) -> Core | None:
@@ -117,13 +125,41 @@ def first_sentence(doc: str) -> str | None:
     >>> first_sentence("Deprecated: use route() instead.") is None
     True
     """
-    text = doc
+    return _prose(_SENTENCE_END.split(_without_markup(doc), maxsplit=1)[0])
+
+
+def further_sentences(doc: str) -> str:
+    """
+    Give what the documentation's first paragraphs say after the first sentence; "" when that is nothing usable.
+
+    >>> further_sentences("Returns the toll. It depends on the weight. Never null for roads.\\n\\nArgs:\\n  x: one")
+    'It depends on the weight. Never null for roads'
+    """
+    sentences = _SENTENCE_END.split(_without_markup(_SECTION.split(doc, maxsplit=1)[0]))
+    told: list[str] = []
+    for sentence in map(_prose, sentences[1:]):
+        if not sentence or len(" ".join([*told, sentence]).split()) > MAX_DETAIL_WORDS:
+            break
+        told.append(sentence)
+    return ". ".join(told)
+
+
+def _without_markup(doc: str) -> str:
+    """
+    Give prose on one line; a heading, or a first line that stands alone, ends with a full stop.
+    """
+    doc = re.sub(r"(?<![.:;?!\s])\s*\n\s*\n", ".\n\n", doc)
     for pattern, instead in _MARKUP:
-        text = pattern.sub(instead, text)
-    text = " ".join(text.split())
-    sentence = re.split(r"(?<=[a-z0-9)\"'])[.:;](?:\s|$)", text, maxsplit=1)[0].strip(" .")
-    sentence = re.sub(r" \((?:[^()]*)\)$", "", sentence)
+        doc = pattern.sub(instead, doc)
+    return " ".join(doc.split())
+
+
+def _prose(sentence: str) -> str | None:
+    sentence = sentence.strip(" .")
+    sentence = re.sub(r" \((?:[^()]*)\)$|,? (?:and )?(?:false|true|none|null) otherwise$", "", sentence, flags=re.I)
     if _USELESS.match(sentence) or not MIN_WORDS <= len(sentence.split()) <= MAX_WORDS:
+        return None
+    if sentence.rsplit(" ", 1)[-1].lower() in _PREPOSITIONS:  # what it was about stood in brackets or code
         return None
     if re.search(r"[|{}\\$<>=]", sentence) or sum(map(_is_prose, sentence)) < 0.8 * len(sentence):
         return None

@@ -21,8 +21,9 @@ def _core(doc: str = "", *, name: str = "x", kind: str = "method") -> tuple[str,
         ("Class that finds the nearest edge", "find the nearest edge"),
         ("Used to merge two routes into one.", "merge two routes into one"),
         ("Efficiently computes every toll", "efficiently compute every toll"),
-        ("Returns true if the road is closed.", "check whether the road is closed"),
+        ("Returns true if the road is closed, false otherwise.", "check whether the road is closed"),
         ("Applies {@link Toll#factor} to <b>all</b> edges", "apply Toll factor to all edges"),
+        ("Match dictionaries to sets\n\nConverts a dictionary that is a matching.", "match dictionaries to sets"),
         ("Wire up the arrival timeline", "wire up the arrival timeline"),
     ],
 )
@@ -52,6 +53,7 @@ def test_what_begins_with_no_verb_is_a_thing_or_a_statement(doc: str, core: tupl
         "Please note that this ignores both directions",
         "This should be increased with every change",
         "x -> y | z",
+        "Returns an iterator of (node, degree).",
         "Same as above, but slower",
     ],
 )
