@@ -153,6 +153,20 @@ def expected_calibration_error(confidences: Sequence[float], correct: Sequence[f
     return round(gap / len(order), 4)
 
 
+def calibration_error_by_chance(
+    confidences: Sequence[float], *, bins: int = 15, draws: int = 200, seed: int = 0
+) -> float:
+    """
+    What `expected_calibration_error` would be if every confidence were exactly right: never 0 with few rows a bin.
+
+    Answers are drawn as right with the confidence they have; the mean of several draws.
+    """
+    random = np.random.default_rng(seed)
+    drawn = random.random((draws, len(confidences))) < np.asarray(confidences)
+    errors = [expected_calibration_error(confidences, correct.tolist(), bins=bins) for correct in drawn]
+    return round(float(np.mean(errors)), 4)
+
+
 def mean(values: Sequence[float]) -> float:
     """
     Average to four digits; 0.0 of nothing.

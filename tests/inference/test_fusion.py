@@ -2,6 +2,8 @@ import numpy as np
 
 from inference.fusion import DEFAULT_THRESHOLD, Fusion, HeldOut
 
+COLUMNS = ("reranked", "past")
+
 
 def _rows(count: int, *, seed: int = 0) -> list[HeldOut]:
     """
@@ -19,13 +21,13 @@ def _rows(count: int, *, seed: int = 0) -> list[HeldOut]:
 
 
 def test_the_fusion_learns_which_feature_to_trust() -> None:
-    useful, noise = Fusion.fit(("bm25", "past"), _rows(200)).weights
+    useful, noise = Fusion.fit(COLUMNS, _rows(200)).weights
 
     assert useful > 5 * noise
 
 
 def test_confidence_is_calibrated_on_rows_it_has_not_seen() -> None:
-    fusion = Fusion.fit(("bm25", "past"), _rows(400))
+    fusion = Fusion.fit(COLUMNS, _rows(400))
     fresh = _rows(800, seed=1)
     answers = [(fusion.probabilities(row.features), row.relevant[0]) for row in fresh]
     confidence = np.mean([p.max() for p, _ in answers])
@@ -35,7 +37,7 @@ def test_confidence_is_calibrated_on_rows_it_has_not_seen() -> None:
 
 
 def test_sure_answers_are_right_four_times_in_five() -> None:
-    fusion = Fusion.fit(("bm25", "past"), _rows(400))
+    fusion = Fusion.fit(COLUMNS, _rows(400))
     sure = [
         probabilities.argmax() == row.relevant[0]
         for row in _rows(800, seed=2)
@@ -50,24 +52,24 @@ def test_with_pure_noise_it_is_never_sure() -> None:
     random = np.random.default_rng(3)
     noise = [HeldOut(random.normal(size=(10, 2)).astype(np.float32), (int(random.integers(10)),)) for _ in range(100)]
 
-    assert Fusion.fit(("bm25", "past"), noise).threshold > 1
+    assert Fusion.fit(COLUMNS, noise).threshold > 1
 
 
 def test_few_rows_mean_default_weights() -> None:
-    assert Fusion.fit(("bm25", "past"), _rows(19)) == Fusion.default(("bm25", "past"))
+    assert Fusion.fit(COLUMNS, _rows(19)) == Fusion.default(COLUMNS)
 
 
 def test_too_few_rows_for_a_threshold_of_their_own_leave_the_default_one() -> None:
-    assert Fusion.fit(("bm25", "past"), _rows(40)).threshold == DEFAULT_THRESHOLD
+    assert Fusion.fit(COLUMNS, _rows(40)).threshold == DEFAULT_THRESHOLD
 
 
 def test_a_fusion_survives_json() -> None:
-    fusion = Fusion.fit(("bm25", "past"), _rows(50))
+    fusion = Fusion.fit(COLUMNS, _rows(50))
 
     assert Fusion.from_json(fusion.to_json()) == fusion
 
 
 def test_a_fusion_of_fewer_features_still_ranks_with_more() -> None:
-    fusion = Fusion.fit(("bm25", "past"), _rows(50))
+    fusion = Fusion.fit(COLUMNS, _rows(50))
 
-    assert fusion.aligned(("new", "past", "bm25")).weights == (0.0, fusion.weights[1], fusion.weights[0])
+    assert fusion.aligned(("new", "past", "reranked")).weights == (0.0, fusion.weights[1], fusion.weights[0])

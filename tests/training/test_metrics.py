@@ -1,6 +1,13 @@
+import numpy as np
 import pytest
 
-from training.metrics import expected_calibration_error, hit_at_k, mcnemar, score
+from training.metrics import (
+    calibration_error_by_chance,
+    expected_calibration_error,
+    hit_at_k,
+    mcnemar,
+    score,
+)
 from training.verdict import compare
 
 
@@ -49,3 +56,12 @@ def test_a_release_that_is_as_good_is_promoted() -> None:
 
 def test_rows_that_only_one_release_was_asked_do_not_count() -> None:
     assert not compare({"hit@1": {"a": 1.0}, "hit@3": {"a": 1.0}}, {"hit@1": {"b": 1.0}, "hit@3": {"b": 1.0}}).promote
+
+
+def test_perfect_confidences_have_a_calibration_error_that_falls_with_the_rows() -> None:
+    few, many = (
+        calibration_error_by_chance(np.random.default_rng(1).random(rows).tolist(), draws=20) for rows in (150, 6_000)
+    )
+
+    assert few > 0.05
+    assert many < 0.025

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -31,9 +32,6 @@ from inference.embedding import spell
 from training.localizer.shards import load_shard
 
 TOP_LAYERS = 3
-BATCH = 24
-"""Requirements of one step; twice as many files."""
-TEXT_TOKENS, VIEW_TOKENS = 48, 72
 SCALE = 20.0
 """Inverse temperature of the softmax over cosines."""
 LEARNING_RATE = 6e-5
@@ -43,6 +41,26 @@ MASKED, TITLED = 0.5, 0.3
 NEAREST_WRONG = 12
 MOST_FILES = 6
 CHECKPOINT_EVERY = 100
+STRIP = 24
+"""Texts of similar length that are encoded together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """
+    How much one step reads.
+
+    Args:
+        batch: Requirements; twice as many files are shown.
+        text_tokens, view_tokens: Where requirements and views of files are cut.
+    """
+
+    batch: int = 24
+    text_tokens: int = 48
+    view_tokens: int = 72
+
+
+WHOLE = Shape()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +80,28 @@ class Pool:
     asked: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
 
 
-def read_pools(folder: Path, *, limit: int | None = None) -> list[Pool]:
+def shuffled_shards(folder: Path) -> list[Path]:
     """
-    Read the shards of a folder; those with fewer requirements than a batch are left out.
+    The shards of a folder in the order in which they are taken.
     """
     paths = sorted(folder.glob("*.json.gz"))
     random.Random(1).shuffle(paths)  # noqa: S311
+    return paths
+
+
+def read_pools(paths: Sequence[Path]) -> list[Pool]:
+    """
+    Read shards; those with fewer requirements than a batch are left out.
+    """
     pools = []
-    for path in paths[:limit]:
+    for path in paths:
         shard = load_shard(path)
         asked = tuple(
             (row["text"], tuple(row["files"]), tuple(row["hard"][:NEAREST_WRONG]))
             for row in (*shard["rows"], *shard["pairs"])
             if row["hard"] and 1 <= len(row["files"]) <= MOST_FILES
         )
-        if len(asked) >= BATCH:
+        if len(asked) >= WHOLE.batch:
             views, owners = zip(*shard["files"], strict=True)
             pools.append(Pool(shard["repository"], views, owners, asked))
     return pools
@@ -125,14 +150,24 @@ class TopLayers:
             parameter.requires_grad_(True)
         self._model.train()
 
+    def read(self, texts: Sequence[str], *, tokens: int) -> npt.NDArray[np.float32]:
+        """
+        Encode as in serving: nothing is dropped out, nothing is learned.  # (texts, size), unit length
+        """
+        self._model.eval()
+        with torch.inference_mode():
+            vectors: npt.NDArray[np.float32] = self.encode(texts, tokens=tokens).numpy()
+        self._model.train()
+        return vectors
+
     def encode(self, texts: Sequence[str], *, tokens: int) -> torch.Tensor:
         """
         Encode with gradients in the upper layers only.  # (texts, size), unit length
         """
         vectors: list[torch.Tensor | None] = [None] * len(texts)
         order = sorted(range(len(texts)), key=lambda i: (len(texts[i]), i))
-        for start in range(0, len(order), BATCH):
-            picked = order[start : start + BATCH]
+        for start in range(0, len(order), STRIP):
+            picked = order[start : start + STRIP]
             batch = self._tokenizer(
                 [texts[i] for i in picked], padding=True, truncation=True, max_length=tokens, return_tensors="pt"
             )
@@ -161,28 +196,34 @@ def _first(output: Any) -> torch.Tensor:
     return found
 
 
-def step_loss(network: TopLayers, pool: Pool, rng: random.Random) -> torch.Tensor:
+def step_loss(network: TopLayers, pool: Pool, rng: random.Random, *, shape: Shape = WHOLE) -> torch.Tensor:
     """
     Draw one batch of one repository and tell how badly its requirements find their files.
     """
-    drawn = rng.sample(pool.asked, BATCH)
+    drawn = rng.sample(pool.asked, shape.batch)
     true = [rng.choice(files) for _, files, _ in drawn]
     shown = [*true, *(rng.choice(wrong) for _, _, wrong in drawn)]
     texts = []
     for (text, _, _), file in zip(drawn, true, strict=True):
         text = without_names(text, pool.views[file]) if rng.random() < MASKED else text
         texts.append(text.split("\n", 1)[0] if rng.random() < TITLED else text)
-    asked = network.encode(texts, tokens=TEXT_TOKENS)
-    files = network.encode([pool.views[file] for file in shown], tokens=VIEW_TOKENS)
+    asked = network.encode(texts, tokens=shape.text_tokens)
+    files = network.encode([pool.views[file] for file in shown], tokens=shape.view_tokens)
     owned = [{pool.owners[file] for file in touched} for _, touched, _ in drawn]
-    excused = [[j != i and pool.owners[shown[j]] in owned[i] for j in range(len(shown))] for i in range(BATCH)]
+    excused = [[j != i and pool.owners[shown[j]] in owned[i] for j in range(len(shown))] for i in range(shape.batch)]
     scores = (SCALE * asked @ files.T).masked_fill(torch.tensor(excused), -1e4)
-    loss: torch.Tensor = torch.nn.functional.cross_entropy(scores, torch.arange(BATCH))
+    loss: torch.Tensor = torch.nn.functional.cross_entropy(scores, torch.arange(shape.batch))
     return loss
 
 
 def train_encoder(
-    network: TopLayers, pools: Sequence[Pool], *, steps: int, checkpoint: Path, seed: int = 0
+    network: TopLayers,
+    pools: Sequence[Pool],
+    *,
+    steps: int,
+    checkpoint: Path,
+    seed: int = 0,
+    shape: Shape = WHOLE,
 ) -> list[float]:
     """
     Train for a number of steps, or what is left of them after the last checkpoint.
@@ -204,7 +245,8 @@ def train_encoder(
     for step in range(done, steps):
         torch.manual_seed(seed * 1_000_003 + step)  # dropout
         order = random.Random(f"{seed}/{step // len(pools)}").sample(range(len(pools)), len(pools))  # noqa: S311
-        loss = step_loss(network, pools[order[step % len(pools)]], random.Random(f"{seed}-{step}"))  # noqa: S311
+        pool, rng = pools[order[step % len(pools)]], random.Random(f"{seed}-{step}")  # noqa: S311
+        loss = step_loss(network, pool, rng, shape=shape)
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / WARM_UP) * (1.0 - step / steps)
         optimizer.zero_grad()
@@ -249,7 +291,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     torch.manual_seed(0)
     network = TopLayers(chosen.base)
-    pools = read_pools(chosen.shards, limit=chosen.repositories)
+    pools = read_pools(shuffled_shards(chosen.shards)[: chosen.repositories])
     sys.stdout.write(f"{len(pools)} repositories, {sum(len(pool.asked) for pool in pools)} requirements\n")
     checkpoint = chosen.out.with_suffix(".checkpoint")
     train_encoder(network, pools, steps=chosen.steps, checkpoint=checkpoint)
