@@ -19,7 +19,7 @@ from bot.datasets import dataset_app
 from bot.explaining import explain
 from bot.inspecting import graph_app
 from bot.managing import feedback_app, release_app
-from bot.shared import AsJson, Location, PreferenceStep, RepoName, console, settings
+from bot.shared import AsJson, Location, PreferenceStep, Preset, RepoName, console, settings
 from bot.upgrading import upgrade
 
 if TYPE_CHECKING:
@@ -137,7 +137,8 @@ def ask(
 def train(
     location: Location,
     name: Annotated[str | None, typer.Option(help="Name of the repository; by default its folder's.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Minutes instead of hours, as in `make demo`.")] = False,
+    preset: Preset = "auto",
+    quick: Annotated[bool, typer.Option("--quick", help="The smallest, as in `make demo`.")] = False,
     preference: PreferenceStep = None,
 ) -> None:
     """
@@ -148,13 +149,16 @@ def train(
     known = settings()
     with stack.open_stack(known) as open_stack:
         repository = stack.add_repository(open_stack, location, name)
-        _train(open_stack, repository.name, _preset(known, quick, preference), requested_by="cli")
+        _train(
+            open_stack, repository.name, _preset(known, "quick" if quick else preset, preference), requested_by="cli"
+        )
 
 
 @app.command()
 def retrain(
     repo: RepoName = None,
-    quick: Annotated[bool, typer.Option("--quick", help="The small variant.")] = False,
+    preset: Preset = "auto",
+    quick: Annotated[bool, typer.Option("--quick", help="The smallest, as in `make demo`.")] = False,
     preference: PreferenceStep = None,
     wait: Annotated[bool, typer.Option(help="Follow the training; --no-wait only asks for it.")] = True,
 ) -> None:
@@ -169,7 +173,7 @@ def retrain(
     with stack.open_stack(known) as open_stack:
         with open_stack.sessions() as session:
             repository = stack.find_repository(session, known, repo)
-        preset = _preset(known, quick, preference)
+        preset = _preset(known, "quick" if quick else preset, preference)
         if wait:
             _train(open_stack, repository.name, preset, requested_by="cli")
             return
@@ -179,7 +183,7 @@ def retrain(
         typer.echo(f"Training {training.id[:8]} of {repository.name} is queued.")
 
 
-def _preset(known: Settings, quick: bool, preference: str | None) -> str:
+def _preset(known: Settings, preset: str, preference: str | None) -> str:
     """
     Name the configuration of a training, and find out now whether it can be taken on this machine.
     """
@@ -187,7 +191,7 @@ def _preset(known: Settings, quick: bool, preference: str | None) -> str:
     from training.config import config_named
     from training.preference.check import PreferenceError, check_preference
 
-    name = ("quick" if quick else "full") + (f"+{preference}" if preference else "")
+    name = preset + (f"+{preference}" if preference else "")
     try:
         check_preference(config_named(name, preference=known.preference).preference)
     except (ValueError, PreferenceError) as error:

@@ -23,6 +23,10 @@ PreferenceStep = Annotated[
     typer.Option("--preference", help="Step after fine-tuning: none, kto, dpo or grpo; by default the setting's."),
 ]
 
+Preset = Annotated[
+    str, typer.Option(help="full, minutes or quick; auto: full with a CUDA GPU, else minutes on the processor.")
+]
+
 
 def settings() -> Settings:
     """

@@ -6,14 +6,27 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from graph.values import Catalog
 from inference.prompt import LABELS, choose_prompt
+from inference.ranker import best_first
 from inference.scorers import MOST_CANDIDATES
+from inference.shortlist import FEATURES, Shortlist
 from training.batches import TrainingRow
 from training.dataset import Example
+
+Candidates = Callable[[str], Sequence[int]]
+"""Finds the positions of a shortlist's modules for a text, best first."""
+
+
+def nearest_candidates(shortlist: Shortlist) -> Candidates:
+    """
+    Find candidates as *shortlist* ranks before anything is fitted on the repository's own dev rows.
+    """
+    column = FEATURES.index("reranked")
+    return lambda requirement: best_first(shortlist.features(requirement)[:, column])
 
 
 def choice_row(

@@ -39,6 +39,7 @@ from inference.vectors import KeptVectors
 from training.backends import choose_backend, open_backend
 from training.building import building
 from training.checkpoint import checkpoint_folder, remove_checkpoint, remove_stale_checkpoints
+from training.choosing import nearest_candidates
 from training.comparison import HITS
 from training.config import TrainingConfig
 from training.corpus import Corpus, Report, read_corpus, stage_of
@@ -226,7 +227,8 @@ def _train_and_merge(
     """
     model, tokenizer = open_backend(choose_backend(), base_model, config)
     lower.layers = frozen_layers(model)
-    rows = training_rows(tokenizer, dataset, catalog, config)
+    candidates = nearest_candidates(Shortlist.fit(catalog, ())) if config.choice_share else None
+    rows = training_rows(tokenizer, dataset, catalog, config, candidates=candidates)
     untrained = LanguageModel(model.eval(), tokenizer)
     start = card_rows(untrained, catalog, memory={}, lower=lower, progress=stage_of(report, "module cards, untrained"))
     model.train()

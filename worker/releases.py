@@ -131,7 +131,7 @@ def add_training(
     *,
     repository_id: str,
     requested_by: str,
-    preset: str = "full",
+    preset: str = "auto",
     now: datetime | None = None,
 ) -> tuple[Training, bool]:
     """

@@ -232,7 +232,7 @@ class Heartbeat:
                     session,
                     repository_id=repository_id,
                     requested_by=reason,
-                    preset=latest.preset if latest else "full",
+                    preset=latest.preset if latest else "auto",
                     now=context.now(),
                 )
         self.sweep()

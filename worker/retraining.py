@@ -75,7 +75,7 @@ class TrainingOrder:
     encoder: bool
     corrections: Path | None
     previous: Path | None
-    preset: str = "full"
+    preset: str = "auto"
     events: Path | None = None
     judged: Path | None = None
     preference: str = "none"

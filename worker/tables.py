@@ -283,7 +283,7 @@ class Training(Table):
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"), index=True)
     state: Mapped[str] = mapped_column(String(20), default="queued")
-    preset: Mapped[str] = mapped_column(String(20), default="full")
+    preset: Mapped[str] = mapped_column(String(20), default="auto")
     requested_by: Mapped[str] = mapped_column(String(200))
     progress: Mapped[dict[str, Any]]
     error: Mapped[str | None]

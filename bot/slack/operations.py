@@ -49,7 +49,7 @@ def retrain(context: SlackContext, order: Order, repository: Repository, *, quic
     now = datetime.now(UTC)
     with context.sessions.begin() as session:
         latest = store.latest_training(session, repository.id)
-        preset = "quick" if quick else (latest.preset if latest else "full")
+        preset = "quick" if quick else (latest.preset if latest else "auto")
         training, new = store.add_training(
             session, repository_id=repository.id, requested_by=order.person, preset=preset, now=now
         )
