@@ -4,11 +4,13 @@ What a training costs and what it brings: plain PEFT against frozen layers whose
     python -m tests.bench.bench_training OUT train --dataset DIR --catalog FILE --name plain --plain \
         --set frozen_share=0
     python -m tests.bench.bench_training OUT train --dataset DIR --catalog FILE --name kept --set frozen_share=0.8
+    python -m tests.bench.bench_training OUT release --repo GIT_DIR --name NAME --preset minutes
     python -m tests.bench.bench_training OUT table
 
 DIR is what `Dataset.save` wrote, FILE what `Catalog.save` wrote of its commit. Each training is a process of its own,
-so that its memory is its own, too; OUT/NAME.json holds its figures. Only train and dev rows are read. "plain" pads its
+so that its memory is its own, too; OUT/run-NAME.json holds its figures. Only train and dev rows are read. "plain" pads its
 batches and runs every layer at every step. Both take logits at answer tokens only, which flatters the plain one.
+"release" is a whole training, from the repository to the release folder in OUT, with the seconds of each stage.
 """
 
 from __future__ import annotations
@@ -33,12 +35,14 @@ from inference.rows import ModuleRows
 from training.backends import open_backend
 from training.base_model import ensure_base_model
 from training.batches import encode_row
-from training.config import TrainingConfig
+from training.config import TrainingConfig, config_named
 from training.dataset import Dataset, load_dataset
+from training.encoder import ensure_encoder
 from training.fitting import fit_rows
 from training.metrics import bootstrap_interval, mcnemar
 from training.mix import dev_rows, training_rows
 from training.rows import card_rows
+from training.run import train_release
 from training.sft import frozen_layers, train_adapter
 
 NO_LIMIT = 10**9
@@ -48,7 +52,12 @@ def main() -> None:
     arguments = _arguments()
     arguments.out.mkdir(parents=True, exist_ok=True)
     if arguments.command == "table":
-        print(table([json.loads(path.read_text()) for path in sorted(arguments.out.glob("*.json"))]))
+        print(table([json.loads(path.read_text()) for path in sorted(arguments.out.glob("run-*.json"))]))
+        return
+    if arguments.command == "release":
+        found = release(arguments.repo, name=arguments.name, home=arguments.out, preset=arguments.preset)
+        (arguments.out / f"release-{arguments.name}-{arguments.preset}.txt").write_text(found + "\n")
+        print(found)
         return
     figures = train(
         load_dataset(arguments.dataset),
@@ -58,7 +67,7 @@ def main() -> None:
         plain=arguments.plain,
     )
     named = {"name": arguments.name, "settings": arguments.set, "examples": arguments.examples, **figures}
-    (arguments.out / f"{arguments.name}.json").write_text(json.dumps(named, indent=1))
+    (arguments.out / f"run-{arguments.name}.json").write_text(json.dumps(named, indent=1))
     print(table([named]))
 
 
@@ -98,6 +107,49 @@ def train(dataset: Dataset, catalog: Catalog, *, config: TrainingConfig, example
         "losses": log.losses[-3:],
         "hits": _hits(adapted, rows, dataset, catalog, lower=lower),
     }
+
+
+def release(repository: Path, *, name: str, home: Path, preset: str) -> str:
+    """
+    Train a release of *repository* and give a table: seconds and CPU seconds from each stage's first report to the next
+    stage's, then what the scorecard says.
+    """
+    models = home / "models"
+    base, encoder = ensure_base_model(None, models=models), ensure_encoder(models)
+    clock = _Clock()
+    stages: list[tuple[str, float, float]] = []
+    current = ["read the repository"]
+
+    def report(stage: str, done: int, total: int, detail: str) -> None:
+        if stage != current[0]:
+            stages.append((current[0], *clock.lap()))
+            current[0] = stage
+
+    trained = train_release(
+        location=repository,
+        name=name,
+        home=home,
+        base_model=base,
+        encoder=encoder,
+        config=config_named(preset),
+        report=report,
+    )
+    stages.append((current[0], *clock.lap()))
+    total = ("all", sum(cpu for _, cpu, _ in stages), sum(wall for _, _, wall in stages))
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    rankers = {ranker: found["all"] for ranker, found in trained.scorecard["rankers"].items()}
+    return "\n".join(
+        [
+            "| stage | wall s | CPU s |",
+            "|---|---|---|",
+            *(f"| {stage} | {wall:.1f} | {cpu:.1f} |" for stage, cpu, wall in (*stages, total)),
+            f"Child processes: {children.ru_utime + children.ru_stime:.1f} CPU seconds. "
+            f"Peak: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1_024} MB.",
+            json.dumps(
+                {"rankers": rankers, "dataset": trained.scorecard["dataset"], "rows": trained.scorecard["rows"]}
+            ),
+        ]
+    )
 
 
 def table(runs: Sequence[dict[str, Any]]) -> str:
@@ -191,6 +243,10 @@ def _arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("table")
     training = commands.add_parser("train")
+    whole = commands.add_parser("release")
+    whole.add_argument("--repo", type=Path, required=True)
+    whole.add_argument("--name", required=True)
+    whole.add_argument("--preset", default="minutes")
     training.add_argument("--dataset", type=Path, required=True)
     training.add_argument("--catalog", type=Path, required=True)
     training.add_argument("--name", required=True)
