@@ -114,13 +114,22 @@ class Ranker:
             encoder=info.encoder.get("name"),
         )
 
-    def features(self, requirement: str) -> Floats:
+    def features(self, requirement: str, *, state: Floats | None = None) -> Floats:
         """
         Return every feature of every module.  # (modules, len(ALL_FEATURES))
+
+        Args:
+            state: The model's hidden state of this requirement's prompt, where it is known already.
         """
-        prompt = place_prompt(self.model.tokenizer, repository=self.catalog.repository, requirement=requirement)
-        state = self.model.hidden([prompt])[0]
+        if state is None:
+            state = self.model.hidden([self.prompt(requirement)])[0]
         return np.hstack([self.shortlist.features(requirement), self.rows.features(state)])
+
+    def prompt(self, requirement: str) -> str:
+        """
+        Render what the model is asked.
+        """
+        return place_prompt(self.model.tokenizer, repository=self.catalog.repository, requirement=requirement)
 
     def probabilities(self, requirement: str) -> Floats:
         """
@@ -243,10 +252,7 @@ class Ranker:
         """
         Return log P(module id | requirement) by the language model alone, the published way.  # (modules,)
         """
-        prompt = place_prompt(
-            self.model.tokenizer, repository=self.catalog.repository, requirement=readable(requirement)
-        )
-        return self.model.score_ids(prompt, self._trie)
+        return self.model.score_ids(self.prompt(readable(requirement)), self._trie)
 
     @cached_property
     def _trie(self) -> PackedTrie:

@@ -54,15 +54,25 @@ class Prepared:
 
 
 def prepare(
-    ranker: Ranker, examples: Sequence[Example], *, progress: Progress = lambda done, total, label: None
+    ranker: Ranker,
+    examples: Sequence[Example],
+    *,
+    in_batches: bool = False,
+    progress: Progress = lambda done, total, label: None,
 ) -> Prepared:
     """
     Compute the features of held-out rows with the ranker as it will be served.
+
+    Args:
+        in_batches: Ask the model in batches: several times faster, but values may differ from what is served in their
+            last bits. For rows that something is fitted on, not for those it is measured on.
     """
     place = {module: i for i, module in enumerate(ranker.catalog.module_ids)}
+    asked = [readable(example.requirement) for example in examples]
+    states = ranker.model.hidden_in_batches([ranker.prompt(text) for text in asked]) if in_batches else None
     features = []
-    for done, example in enumerate(examples, start=1):
-        features.append(ranker.features(readable(example.requirement)))  # as it is served
+    for done, text in enumerate(asked, start=1):
+        features.append(ranker.features(text, state=states[done - 1] if states is not None else None))
         progress(done, len(examples), "held-out requirements")
     relevant = tuple(tuple(place[module] for module in example.modules) for example in examples)
     return Prepared(tuple(examples), tuple(features), relevant)

@@ -8,9 +8,9 @@ What a training costs and what it brings: plain PEFT against frozen layers whose
     python -m tests.bench.bench_training OUT table
 
 DIR is what `Dataset.save` wrote, FILE what `Catalog.save` wrote of its commit. Each training is a process of its own,
-so that its memory is its own, too; OUT/run-NAME.json holds its figures. Only train and dev rows are read. "plain" pads its
-batches and runs every layer at every step. Both take logits at answer tokens only, which flatters the plain one.
-"release" is a whole training, from the repository to the release folder in OUT, with the seconds of each stage.
+so that its memory is its own, too; OUT/run-NAME.json holds its figures. Only train and dev rows are read. "plain" pads
+its batches and runs every layer at every step. Both take logits at answer tokens only, which flatters the plain one.
+"release" is a whole training, from the repository to a release folder in OUT, with the seconds of each stage.
 """
 
 from __future__ import annotations
