@@ -104,14 +104,6 @@ class LowerStates:
             self._kept[ids] = kept
         return kept
 
-    def keep_beginning(self, ids: Ids, of: Ids) -> None:
-        """
-        Let *ids*, with which the kept row *of* begins, be found, too: nothing is copied.
-        """
-        kept, start = self._kept.get(of), self.start_of(of)
-        if kept is not None and self.start_of(ids) == start and ids not in self._kept:
-            self._kept[ids] = kept[: len(ids) - len(start)]
-
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
