@@ -86,7 +86,7 @@ def test_a_release_shows_what_was_measured_as_deployed_and_older_ones_do_without
     entries = {entry[:6]: entry for entry in page.split('id="')}
     new, old = entries["shop-1"], entries["shop-0"]
 
-    assert "<dd>100 % the same ranking; put otherwise, 91 % the same first module</dd>" in new
+    assert "<dd>100\xa0% the same ranking; put otherwise, 91\xa0% the same first module</dd>" in new
     assert "<dd>81 ms, 95 of 100 within 120 ms</dd>" in new
     assert "<dd>1,234 MB</dd>" in new
     assert "Asked again" not in old
