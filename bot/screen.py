@@ -212,9 +212,39 @@ def show_scorecard(console: Console, card: dict[str, Any]) -> None:
         + f" System against shortlist alone: p = {card['mcnemar_system_vs_shortlist']:.2f} (McNemar, hit@1).",
         highlight=False,
     )
+    if deployed := _deployed(card):
+        console.print(deployed, highlight=False)
     merge = card["merge"]
     console.print(
         f"Merged = adapter on {merge['prompts']} prompts: top-1 {merge['top1_agreement']:.1%}, logits within "
         f"{merge['max_logit_difference']:.3f}; the adapter moved them by up to {merge['difference_from_base']:.1f}.",
         highlight=False,
     )
+
+
+def _deployed(card: dict[str, Any]) -> str:
+    """
+    Say what was measured of the finished release; "" for scorecards of older ones.
+
+    >>> part = {"n": 60, "p50": 81.4, "p95": 120.2}
+    >>> card = {"stability": {"requirements": 30, "identical": 1.0}, "latency_ms": {"answer": part}}
+    >>> card |= {"memory_mb": {"peak": 1234.4, "disk": 290.1}, "paraphrases": {"requirements": 0}}
+    >>> print(_deployed(card).replace(". ", "\\n"))
+    As deployed: asked again, 100% of 30 requirements got the same ranking
+    Ranked in 81 ms, 95 of 100 within 120 ms
+    1,234 MB of memory, 290 MB on the disk.
+    """
+    if "stability" not in card:
+        return ""
+    steady, said, memory = card["stability"], card["paraphrases"], card["memory_mb"]
+    answer = card["latency_ms"]["answer"]
+    parts = [
+        f"As deployed: asked again, {steady['identical']:.0%} of {steady['requirements']} requirements got the same "
+        "ranking"
+    ]
+    if said["requirements"]:
+        parts.append(f"Put otherwise, {said['top1']:.0%} of {said['requirements']} keep their first module")
+    if answer["n"]:
+        parts.append(f"Ranked in {answer['p50']:.0f} ms, 95 of 100 within {answer['p95']:.0f} ms")
+    parts.append(f"{memory['peak']:,.0f} MB of memory, {memory['disk']:,.0f} MB on the disk.")
+    return ". ".join(parts)

@@ -14,9 +14,12 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from inference.values import Evidence, Ranking, Reasoning
+import numpy as np
+
+from inference.values import Evidence, RankedModule, Ranking, Reasoning
 from tests.factories import MODULES
 from worker.retraining import Report, TrainingOrder
 
@@ -59,6 +62,30 @@ class FakeRanker:
     def _note(self, line: str) -> None:
         with open(self.home / "calls", "a", encoding="utf-8") as calls:
             calls.write(f"{line}\n")
+
+
+class WaveringRanker:
+    """
+    Puts "b" first at every *nth* question it ranks, "a" at all others; its probabilities favour "b" for tolls.
+    """
+
+    catalog = SimpleNamespace(module_ids=["a", "b", "c", "d"])
+
+    def __init__(self, nth: int = 0) -> None:
+        self.nth = nth
+        self.asked: list[str] = []
+        self.shortlist = self
+
+    def rank(self, requirement: str) -> Ranking:
+        self.asked.append(requirement)
+        first = "b" if self.nth and len(self.asked) % self.nth == 0 else "a"
+        return Ranking((RankedModule(first, "", 0.5, (), ""),), True, "r", "c")
+
+    def features(self, requirement: str) -> None:
+        return None
+
+    def probabilities(self, requirement: str) -> np.ndarray:
+        return np.array([0.1, 0.6, 0.2, 0.1] if "tolls" in requirement else [0.7, 0.1, 0.1, 0.1], dtype=np.float32)
 
 
 @dataclass(frozen=True)

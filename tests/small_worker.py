@@ -22,6 +22,8 @@ SMALL = replace(
     max_eval_rows=16,
     closed_book_rows=2,
     golden_prompts=4,
+    paraphrased=3,
+    repeated=3,
 )
 
 

@@ -13,6 +13,15 @@ from inference.release import ReleaseInfo, read_release
 from training.metrics import mcnemar
 
 HITS = "hits.json"
+# Where a scorecard has what was measured as deployed; older ones have not.
+DEPLOYED = {
+    "asked again, identical": ("stability", "identical"),
+    "put otherwise, same first": ("paraphrases", "top1"),
+    "answer ms, p50": ("latency_ms", "answer", "p50"),
+    "answer ms, p95": ("latency_ms", "answer", "p95"),
+    "memory MB, peak": ("memory_mb", "peak"),
+    "disk MB": ("memory_mb", "disk"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +97,10 @@ def _figures(card: dict[str, Any]) -> dict[str, float]:
     for name in ("ece", "coverage", "precision_when_sure"):
         if card.get(name) is not None:
             found[name.replace("_", " ")] = card[name]
+    for name, path in DEPLOYED.items():
+        value: Any = card
+        for key in path:
+            value = value.get(key, {})
+        if isinstance(value, (int, float)):
+            found[name] = value
     return found

@@ -95,6 +95,8 @@ class TrainingConfig:
         closed_book_rows: Held-out rows on which the published way (ids by trie) is measured too: a second a row.
         golden_prompts: Prompts on which the merged model must agree with base + adapter. 200 show a difference that one
             answer in a hundred would have, in seconds.
+        paraphrased: Held-out requirements that are put otherwise by five rules, to see whether the answer stays.
+        repeated: Requirements that the finished release is asked again and again in new processes.
         preference: The step after fine-tuning.
     """
 
@@ -126,6 +128,8 @@ class TrainingConfig:
     max_eval_rows: int = 500
     closed_book_rows: int = 150
     golden_prompts: int = 200
+    paraphrased: int = 100
+    repeated: int = 30
     preference: PreferenceConfig = field(default_factory=PreferenceConfig)
 
     def to_json(self) -> dict[str, Any]:

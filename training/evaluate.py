@@ -18,7 +18,7 @@ from inference.fusion import Fusion, HeldOut
 from inference.ranker import ALL_FEATURES, Ranker, best_first, readable
 from inference.shortlist import FEATURES
 from training.dataset import Example
-from training.metrics import expected_calibration_error, hit_at_k, mcnemar, score
+from training.metrics import expected_calibration_error, hit_at_k, mcnemar, reliability, risk_coverage, score
 
 Floats = npt.NDArray[np.float32]
 SINGLE_COLUMNS = {
@@ -91,7 +91,8 @@ def scorecard(
     Measure the system and its baselines on the test rows.
 
     Returns:
-        {"rankers": {name: {"all": score, "no_name": score}}, "ece", "threshold", "coverage", "precision_when_sure",
+        {"rankers": {name: {"all": score, "no_name": score}}, "dev": the same of the system on the rows its fusion was
+        fitted on, "ece", "reliability", "risk_coverage", "threshold", "coverage", "precision_when_sure",
         "set_f1": {"predicted", "top 1", "top 3"}, "mcnemar_system_vs_shortlist", "rows": {"dev", "test"}}, values from
         0 to 1; "closed-book ids" is measured on the first *closed_book_rows* test rows only and says so in its n.
     """
@@ -120,6 +121,9 @@ def scorecard(
     return {
         "rankers": {name: _slices(rows, test.examples) for name, rows in rankings.items()},
         "ece": expected_calibration_error(confidences, hits["system"]),
+        "reliability": reliability(confidences, hits["system"]),
+        "risk_coverage": risk_coverage(confidences, hits["system"]),
+        "dev": _slices([_named(ranker.fusion.probabilities(f), ids) for f in dev.features], dev.examples),
         "threshold": ranker.fusion.threshold,
         "coverage": round(float(np.mean(sure)), 4) if sure else 0.0,
         "precision_when_sure": round(float(np.mean([h for h, s in zip(hits["system"], sure, strict=True) if s])), 4)

@@ -4,11 +4,14 @@ A process of its own that knows nothing of training: what a release does there, 
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+import torch
 
 TRAINING_ONLY = ("accelerate", "datasets", "peft", "tensorboardX", "trl", "unsloth")
 
@@ -35,6 +38,7 @@ def run_fresh(module: str, arguments: Sequence[str | Path]) -> str:
     Raises:
         FreshProcessError: it ended with an error.
     """
+    _make_room()
     source = str(Path(__file__).parents[1])  # the same Signpost, wherever the command was given
     path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
     argv = [module, *map(str, arguments)]
@@ -49,3 +53,14 @@ def run_fresh(module: str, arguments: Sequence[str | Path]) -> str:
         last = result.stderr.strip().splitlines()[-1:] or [f"exit status {result.returncode}"]
         raise FreshProcessError(last[0])
     return result.stdout
+
+
+def _make_room() -> None:
+    """
+    Hand back accelerator memory that this process keeps and does not use: a 4B model fits in there once.
+    """
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()

@@ -167,6 +167,58 @@ def calibration_error_by_chance(
     return round(float(np.mean(errors)), 4)
 
 
+def reliability(confidences: Sequence[float], correct: Sequence[float], *, bins: int = 10) -> list[dict[str, float]]:
+    """
+    Said against seen: mean confidence and accuracy in bins of equal mass, from the least sure answers to the surest.
+
+    >>> reliability([0.2, 0.4, 0.9, 0.7], [0, 1, 1, 1], bins=2)
+    [{'n': 2, 'confidence': 0.3, 'accuracy': 0.5}, {'n': 2, 'confidence': 0.8, 'accuracy': 1.0}]
+    """
+    if not confidences:
+        return []
+    order = np.argsort(np.asarray(confidences), kind="stable")
+    return [
+        {
+            "n": len(part),
+            "confidence": mean([confidences[i] for i in part]),
+            "accuracy": mean([correct[i] for i in part]),
+        }
+        for part in np.array_split(order, min(bins, len(order)))
+    ]
+
+
+def risk_coverage(confidences: Sequence[float], correct: Sequence[float], *, points: int = 10) -> dict[str, Any]:
+    """
+    How right is it when it answers only the surest share of the questions?
+
+    Returns:
+        {"area": mean error over all shares, 0 is best, "points": [{"coverage", "threshold", "accuracy"}, …]}, from the
+        surest answers to all of them.
+
+    Source:
+        Geifman and El-Yaniv 2017; the area is their AURC.
+
+    >>> risk_coverage([0.9, 0.5], [1, 0], points=2)["points"]
+    [{'coverage': 0.5, 'threshold': 0.9, 'accuracy': 1.0}, {'coverage': 1.0, 'threshold': 0.5, 'accuracy': 0.5}]
+    """
+    if not confidences:
+        return {"area": 0.0, "points": []}
+    order = np.argsort(-np.asarray(confidences), kind="stable")
+    accuracy = np.cumsum([correct[i] for i in order]) / np.arange(1, len(order) + 1)
+    counts = sorted({math.ceil(len(order) * i / points) for i in range(1, points + 1)})
+    return {
+        "area": round(float(np.mean(1.0 - accuracy)), 4),
+        "points": [
+            {
+                "coverage": round(count / len(order), 4),
+                "threshold": round(float(confidences[order[count - 1]]), 4),
+                "accuracy": round(float(accuracy[count - 1]), 4),
+            }
+            for count in counts
+        ],
+    }
+
+
 def mean(values: Sequence[float]) -> float:
     """
     Average to four digits; 0.0 of nothing.

@@ -44,6 +44,7 @@ from training.comparison import HITS
 from training.config import TrainingConfig
 from training.corpus import Corpus, Report, read_corpus, stage_of
 from training.dataset import Dataset, build_dataset
+from training.deployed import measure_deployed
 from training.evaluate import scorecard
 from training.events import event_file
 from training.fitting import fit_ranker, shortlist_texts
@@ -54,9 +55,10 @@ from training.preference.check import check_preference
 from training.preference.step import PreferenceLog, prefer
 from training.preference.votes import load_judged
 from training.rows import card_rows
-from training.scorecard_page import scorecard_page
+from training.scorecard_page import write_scorecard
 from training.sft import TrainingLog, frozen_layers, train_adapter
-from training.verdict import Verdict, compare
+from training.stability import paraphrase_agreement
+from training.verdict import Verdict, compare, steady
 
 log = logging.getLogger("signpost.training")
 
@@ -170,39 +172,51 @@ def train_release(
             progress=stage_of(report, "evaluate"),
         )
         card |= {"held_out": dataset.held_out, "merge": merge.to_json(), "dataset": dataset.counts()}
+        card["paraphrases"] = paraphrase_agreement(
+            ranker,
+            [example.requirement for example in (*test.examples, *dev.examples)],
+            count=config.paraphrased,
+            progress=stage_of(report, "paraphrases"),
+        )
         hits = {"hit@1": card.pop("system_hits"), "hit@3": card.pop("system_hits3")}
         verdict = _judge(
             hits, previous, dataset, catalog, feedback=feedback, config=config, report=report, vectors=cache
         )
-        card["verdict"] = {"promote": verdict.promote, "reason": verdict.reason}
         deployed = _deployed_rows(ranker, corpus.catalog, memory=memory, lower=lower, report=report)
         past = _everything_known(dataset, corpus, feedback)
         vectors = KeptVectors(cache) if cache is not None else None
         shortlist = Shortlist.fit(corpus.catalog, past, vectors=vectors)
         if vectors is not None:
             vectors.save(folder / "vectors.safetensors")
-        about = {"repository": name, "code at": corpus.catalog.commit, "base model": base_model.name}
-        write_atomically(folder / "scorecard.html", scorecard_page(release_id, card, about=about).encode())
         write_atomically(folder / HITS, json.dumps(hits).encode())
-        _write_parts(folder, corpus.catalog, past, shortlist, deployed, ranker, card)
-        write_release_info(
-            folder,
-            ReleaseInfo(
-                id=release_id,
-                repository=name,
-                location=str(location),
-                graph_commit=corpus.catalog.commit,
-                evaluated_commit=corpus.past_catalog.commit,
-                catalog_fingerprint=corpus.catalog.fingerprint,
-                dataset_hash=dataset.hash,
-                base_model={"name": base_model.name, "weights": base_hash},
-                prompt_hash=prompt_hash(model.tokenizer),
-                created_at=now.isoformat(timespec="seconds"),
-                versions=_versions(),
-                training={**config.to_json(), "backend": choose_backend(), **_log_json(trained, preferred)},
-                encoder={"name": encoder.name, "weights": weights_hash(encoder)} if encoder is not None else {},
-            ),
+        _write_parts(folder, corpus.catalog, past, shortlist, deployed, ranker)
+        info = ReleaseInfo(
+            id=release_id,
+            repository=name,
+            location=str(location),
+            graph_commit=corpus.catalog.commit,
+            evaluated_commit=corpus.past_catalog.commit,
+            catalog_fingerprint=corpus.catalog.fingerprint,
+            dataset_hash=dataset.hash,
+            base_model={"name": base_model.name, "weights": base_hash},
+            prompt_hash=prompt_hash(model.tokenizer),
+            created_at=now.isoformat(timespec="seconds"),
+            versions=_versions(),
+            training={**config.to_json(), "backend": choose_backend(), **_log_json(trained, preferred)},
+            encoder={"name": encoder.name, "weights": weights_hash(encoder)} if encoder is not None else {},
         )
+        write_release_info(folder, info)  # complete but for the scorecard, which tells how it does as deployed
+        del model, ranker, shortlist, dev, test  # the processes that load it need the room
+        card |= measure_deployed(
+            folder,
+            _asked(dataset, config.repeated),
+            models=encoder.parent if encoder is not None else home / "models",
+            progress=stage_of(report, "as deployed"),
+        )
+        verdict = steady(verdict, card["stability"])
+        card["verdict"] = {"promote": verdict.promote, "reason": verdict.reason}
+        write_scorecard(folder, info, card)
+        write_release_info(folder, info)
     remove_checkpoint(kept)
     return TrainedRelease(
         release_id, home / "releases" / release_id, dataset.hash, corpus.catalog.commit, card, verdict
@@ -335,6 +349,15 @@ def _deployed_rows(
     return replace(ranker.rows, cards=cards, learned=learned, bias=bias, known=known)
 
 
+def _asked(dataset: Dataset, count: int) -> list[str]:
+    """
+    Requirements to ask a finished release: held-out ones first.
+    """
+    examples = (*dataset.split("test"), *dataset.split("dev"), *dataset.split("train"))
+    texts = (example.requirement for example in examples)
+    return list(dict.fromkeys(text for text in texts if any(map(str.isalnum, text))))[:count]
+
+
 def _everything_known(dataset: Dataset, corpus: Corpus, feedback: Sequence[LabelledText]) -> tuple[LabelledText, ...]:
     """
     What the deployed shortlist may know: the whole history up to now, or all texts from the graph, and the feedback.
@@ -353,7 +376,6 @@ def _write_parts(
     shortlist: Shortlist,
     rows: ModuleRows,
     ranker: Ranker,
-    card: dict[str, Any],
 ) -> None:
     catalog.save(folder / "catalog.json")
     save_labelled(folder / "past.jsonl", past)
@@ -362,7 +384,6 @@ def _write_parts(
     rows.save(folder / "rows.safetensors")
     write_atomically(folder / "fusion.json", json.dumps(ranker.fusion.to_json(), indent=2).encode())
     write_atomically(folder / "belonging.json", json.dumps(ranker.belonging.to_json()).encode())
-    write_atomically(folder / "scorecard.json", json.dumps(card, indent=2).encode())
 
 
 def weights_hash(base_model: Path) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from training.metrics import mcnemar
 
@@ -51,3 +52,20 @@ def compare(
         if difference < -TOLERANCE or (difference < 0 and p < SIGNIFICANT):
             return Verdict(False, f"worse than the release that serves: {said[-1]}")
     return Verdict(True, "not worse than the release that serves: " + ", ".join(said))
+
+
+def steady(verdict: Verdict, stability: Mapping[str, Any]) -> Verdict:
+    """
+    Hold back a release that answers the same question in several ways.
+
+    >>> steady(Verdict(True, "better"), {"identical": 1.0, "requirements": 30}).promote
+    True
+    >>> steady(Verdict(True, "better"), {"identical": 0.9, "requirements": 30}).reason
+    'gave several rankings for 3 of 30 requirements asked again'
+    """
+    several = round((1.0 - stability["identical"]) * stability["requirements"])
+    if several:
+        return Verdict(
+            False, f"gave several rankings for {several} of {stability['requirements']} requirements asked again"
+        )
+    return verdict

@@ -48,6 +48,12 @@ class Line:
 class Scorecard:
     """
     What a page shows of a scorecard: the release itself, the others best first, how honest its "sure" is.
+
+    Args:
+        identical: Share of requirements whose every ranking was the same when asked again.
+        put_otherwise: Share of paraphrases with the same first module.
+        answer_ms: Milliseconds until the ranking stands, the middle one and the 95th of 100.
+        memory_mb: Of the process that answers, at most.
     """
 
     own: Line | None
@@ -55,6 +61,10 @@ class Scorecard:
     coverage: float | None
     precision_when_sure: float | None
     calibration_error: float | None
+    identical: float | None = None
+    put_otherwise: float | None = None
+    answer_ms: tuple[float, float] | None = None
+    memory_mb: float | None = None
 
     @property
     def best_other(self) -> Line | None:
@@ -82,6 +92,10 @@ def read_scorecard(card: Mapping[str, Any]) -> Scorecard:
         coverage=_number(card, "coverage"),
         precision_when_sure=_number(card, "precision_when_sure"),
         calibration_error=_number(card, "ece"),
+        identical=_number(_part(card, "stability"), "identical"),
+        put_otherwise=_number(_part(card, "paraphrases"), "top1"),
+        answer_ms=_pair(_part(_part(card, "latency_ms"), "answer"), "p50", "p95"),
+        memory_mb=_number(_part(card, "memory_mb"), "peak"),
     )
 
 
@@ -107,6 +121,11 @@ def _part(value: Any, key: str) -> Mapping[str, Any]:
 def _number(value: Mapping[str, Any], key: str) -> float | None:
     found = value.get(key)
     return float(found) if isinstance(found, (int, float)) and not isinstance(found, bool) else None
+
+
+def _pair(value: Mapping[str, Any], first: str, second: str) -> tuple[float, float] | None:
+    one, other = _number(value, first), _number(value, second)
+    return None if one is None or other is None else (one, other)
 
 
 def _interval(value: Any) -> tuple[float, float] | None:

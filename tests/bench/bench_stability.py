@@ -16,7 +16,7 @@ import multiprocessing
 import random
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +24,10 @@ import numpy as np
 from inference.embedding import TextEncoder, VectorCache
 from inference.ranker import Ranker, best_first
 from tests.bench.bench_reasoning import read_questions
-from tests.bench.paraphrasing import by_hand, paraphrases
+from tests.bench.paraphrases import by_hand
 from training.code_rag import CodeRag, read_sources
+from training.paraphrasing import paraphrases
+from training.stability import agreements
 
 
 def rank_all(release: Path, texts: Sequence[str], seed: int) -> dict[str, str]:
@@ -57,22 +59,6 @@ def repeats(release: Path, texts: Sequence[str], *, processes: int, start: str) 
     return sum(len(rankings) == 1 for rankings in seen.values()) / len(texts)
 
 
-def compare(
-    rank: Callable[[str], Sequence[str]], pairs: Sequence[tuple[str, dict[str, str]]]
-) -> dict[str, list[tuple[float, float]]]:
-    """
-    Compare the ranking of each paraphrase with the original's: (top-1 agreement, top-3 Jaccard) by kind.
-    """
-    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for text, others in pairs:
-        original = rank(text)
-        for kind, other in others.items():
-            ranking = rank(other)
-            first, second = set(original[:3]), set(ranking[:3])
-            found[kind].append((float(ranking[0] == original[0]), len(first & second) / len(first | second)))
-    return found
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("release", type=Path)
@@ -100,8 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     print(f"{len(pairs)} requirements, code-RAG ready", flush=True)
     systems = {
-        "system": compare(lambda text: [module.id for module in ranker.rank(text).modules], pairs),
-        "code-RAG": compare(lambda text: [ids[i] for i in best_first(rag.scores(text))[:10]], pairs),
+        "system": agreements(lambda text: [module.id for module in ranker.rank(text).modules], pairs),
+        "code-RAG": agreements(lambda text: [ids[i] for i in best_first(rag.scores(text))[:10]], pairs),
     }
     print(f"\n{len(pairs)} requirements; top-1 agreement and top-3 Jaccard\n")
     print("| paraphrase | n | system @1 | Jaccard | code-RAG @1 | Jaccard |\n|---|---|---|---|---|---|")

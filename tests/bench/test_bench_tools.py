@@ -6,8 +6,9 @@ import pytest
 
 from inference.values import Evidence, Reasoning
 from tests.bench.bench_reasoning import GitChecker
-from tests.bench.paraphrasing import RULES, by_hand, paraphrases
+from tests.bench.paraphrases import by_hand
 from tests.codebase import requirement, write_shop_with_history
+from training.paraphrasing import RULES, paraphrases
 
 ASKED = "Wrong postage when two people edit"
 

@@ -37,6 +37,9 @@ def test_one_documented_function_makes_a_release_of_one_module(tmp_path: Path) -
     assert len(ranking.modules) == 1
     assert ranking.modules[0].confidence == 1.0
     assert trained.scorecard["rows"]["test"] == 0
+    assert trained.scorecard["stability"] == {"requirements": 3, "rankings": 3, "identical": 1.0}
+    assert trained.scorecard["latency_ms"]["answer"]["n"] == 6
+    assert json.loads((trained.folder / "scorecard.json").read_text()) == trained.scorecard
     assert f"<h1>Release {trained.id}</h1>" in (trained.folder / "scorecard.html").read_text()
     assert json.loads((trained.folder / "hits.json").read_text()) == {"hit@1": {}, "hit@3": {}}
     assert list((tmp_path / "home" / "checkpoints").iterdir()) == []

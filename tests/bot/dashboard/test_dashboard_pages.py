@@ -71,6 +71,28 @@ def test_the_overview_counts_questions_votes_and_the_unsure(either_site: Site) -
     assert release.id == "shop-1"
 
 
+def test_a_release_shows_what_was_measured_as_deployed_and_older_ones_do_without(site: Site) -> None:
+    measured = {
+        "stability": {"requirements": 30, "identical": 1.0},
+        "paraphrases": {"requirements": 100, "top1": 0.91},
+        "latency_ms": {"answer": {"n": 60, "p50": 81.4, "p95": 120.2}},
+        "memory_mb": {"peak": 1234.4, "disk": 290.1},
+    }
+    with site.sessions.begin() as session:
+        make_release(session, "shop-1", scorecard={"rankers": {"system": {"all": {"n": 40, "hit@1": 0.6}}}, **measured})
+        make_release(session, "shop-0", scorecard={"rankers": {"system": {"all": {"n": 40, "hit@1": 0.6}}}})
+    with site.signed_in() as client:
+        page = client.get("/releases").text
+    entries = {entry[:6]: entry for entry in page.split('id="')}
+    new, old = entries["shop-1"], entries["shop-0"]
+
+    assert "<dd>100\xa0% the same ranking; put otherwise, 91\xa0% the same first module</dd>" in new
+    assert "<dd>81 ms, 95 of 100 within 120 ms</dd>" in new
+    assert "<dd>1,234 MB</dd>" in new
+    assert "Asked again" not in old
+    assert "Ranked in" not in old
+
+
 def test_the_overview_of_a_period_leaves_older_questions_out(site: Site) -> None:
     now = datetime.now(UTC)
     with site.sessions.begin() as session:
