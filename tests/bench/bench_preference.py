@@ -51,14 +51,14 @@ from training.sft import train_adapter
 SFT = TrainingConfig(
     token_budget=140_000,
     epochs=1,
-    max_seconds=3_000.0,
+    max_seconds=800.0,
     checkpoint_steps=10,
     dev_checks=0,
     max_graph_examples=0,
     reasoning_share=0.1,
     ranking_share=0.15,
 )
-ENCODED = 500  # past requirements that the module rows are fitted on
+ENCODED = 300  # past requirements that the module rows are fitted on
 BASE = Path(".demo/models")
 
 
@@ -258,7 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--repo", type=Path)
     parser.add_argument("--minutes", type=float, default=9.0)
     parser.add_argument("--rate", type=float, default=PreferenceConfig.learning_rate)
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--reasoning", type=float, default=0.0)
     parser.add_argument("--as", dest="name")
     parser.add_argument("--of", default="sft")
