@@ -10,7 +10,7 @@ import pytest
 
 from graph.values import RepositoryError
 from inference.ranker import Ranker
-from tests.models import small_base_model
+from tests.models import skip_without_trl, small_base_model
 from tests.small_worker import SMALL
 from training.config import PreferenceConfig
 from training.preference.votes import JudgedAnswer, save_judged
@@ -45,7 +45,7 @@ def test_one_documented_function_makes_a_release_of_one_module(tmp_path: Path) -
 
 
 def test_a_preference_step_follows_fine_tuning_and_is_told_in_the_release(tmp_path: Path) -> None:
-    pytest.importorskip("trl")
+    skip_without_trl()
     folder = _write(tmp_path / "code", {"tax.py": 'def vat(x):\n    """Computes the value added tax of a price."""\n'})
     votes = [JudgedAnswer(f"q{i}", f"where is tax number {i}?", "(root)", i % 2 == 0) for i in range(8)]
     save_judged(tmp_path / "votes.jsonl", votes)
