@@ -147,11 +147,10 @@ def train(
     from bot import stack
 
     known = settings()
+    preset = _preset(known, "quick" if quick else preset, preference)
     with stack.open_stack(known) as open_stack:
         repository = stack.add_repository(open_stack, location, name)
-        _train(
-            open_stack, repository.name, _preset(known, "quick" if quick else preset, preference), requested_by="cli"
-        )
+        _train(open_stack, repository.name, preset, requested_by="cli")
 
 
 @app.command()
@@ -170,10 +169,10 @@ def retrain(
     from worker.queues import enqueue_training
 
     known = settings()
+    preset = _preset(known, "quick" if quick else preset, preference)
     with stack.open_stack(known) as open_stack:
         with open_stack.sessions() as session:
             repository = stack.find_repository(session, known, repo)
-        preset = _preset(known, "quick" if quick else preset, preference)
         if wait:
             _train(open_stack, repository.name, preset, requested_by="cli")
             return

@@ -4,12 +4,15 @@ Models for tests: the small base model (fetched once, hash-pinned, kept beside t
 
 from pathlib import Path
 
+import pytest
 import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from inference.language_model import LanguageModel
 from training.base_model import ensure_base_model
+from training.config import PreferenceConfig
 from training.encoder import ensure_encoder
+from training.preference.check import PreferenceError, check_preference
 
 KEPT = Path(__file__).parents[1] / ".demo" / "models"
 
@@ -49,3 +52,13 @@ def tiny_network(tokenizer_folder: Path, *, seed: int = 0) -> LanguageModel:
         tie_word_embeddings=True,
     )
     return LanguageModel(LlamaForCausalLM(config).eval(), tokenizer)
+
+
+def skip_without_trl() -> None:
+    """
+    Skip a test of the preference step where the step would be refused.
+    """
+    try:
+        check_preference(PreferenceConfig(method="kto"))
+    except PreferenceError as error:
+        pytest.skip(str(error))

@@ -20,8 +20,8 @@ class PreferenceConfig:
     Args:
         method: "kto" learns from votes, "dpo" from corrections, "grpo" from a reward that can be checked.
         seed: Of the order of rows and of what is sampled.
-        learning_rate: Peak, for the adapter; linear warm-up over a tenth and linear decay. A tenth of fine-tuning's:
-            the step should move a trained adapter, not make another one.
+        learning_rate: Peak, for the adapter; linear warm-up over a tenth and linear decay. Below fine-tuning's: the
+            step should move a trained adapter, not make another one.
         beta: How strongly KTO and DPO are held to the fine-tuned adapter; TRL's and the papers' value.
         steps: Optimizer steps, at most.
         passes: How often one vote or correction is seen, at most: with few of them the step is short.
@@ -39,7 +39,7 @@ class PreferenceConfig:
 
     method: Preference = "none"
     seed: int = 7
-    learning_rate: float = 5e-5
+    learning_rate: float = 2e-4
     beta: float = 0.1
     steps: int = 60
     passes: int = 3

@@ -23,6 +23,8 @@ from redis.exceptions import RedisError
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from training.config import config_named
+from training.preference.check import PreferenceError, check_preference
 from worker import store
 from worker.database import SchemaError, make_engine, pending_migrations, session_factory
 from worker.queues import ANSWERS, TRAINING, answers_queue, living_workers, training_queue
@@ -70,7 +72,8 @@ def checks(settings: Settings, *, more: tuple[Probe, ...] = ()) -> list[Check]:
     Args:
         more: Further probes, such as the bot's that asks Slack what it was allowed to do.
     """
-    found = [_python(), _libraries(), _grammars(), _accelerator(), _base_model(settings), *_home(settings)]
+    found = [_python(), _libraries(), _grammars(), _accelerator(), _base_model(settings)]
+    found += [*_preference(settings), *_home(settings)]
     found += _database(settings)
     found += _queue(settings)
     found += _slack(settings)
@@ -126,6 +129,17 @@ def _base_model(settings: Settings) -> Check:
     except BaseModelError as problem:
         return Check("base model", "fail", str(problem), "Remove the folder; it is fetched again.")
     return Check("base model", "ok", str(folder))
+
+
+def _preference(settings: Settings) -> Iterator[Check]:
+    if settings.preference == "none":
+        return
+    try:
+        check_preference(config_named("full", preference=settings.preference).preference)
+    except PreferenceError as problem:
+        yield Check("preference", "fail", str(problem), "No training works until then; or unset SIGNPOST_PREFERENCE.")
+    else:
+        yield Check("preference", "ok", f"{settings.preference} follows fine-tuning")
 
 
 def _home(settings: Settings) -> Iterator[Check]:

@@ -4,7 +4,7 @@ Does a preference step help? One fine-tuned adapter, then votes, corrections, re
     python -m tests.bench.bench_preference OUT sft --bench BENCH_FOLDER --repo GIT_DIR    # again until it says "done"
     python -m tests.bench.bench_preference OUT feedback                 # what the fine-tuned model puts first
     python -m tests.bench.bench_preference OUT kto|dpo|grpo|more [--rate R] [--steps N] [--as NAME]
-    python -m tests.bench.bench_preference OUT measure --of sft|NAME [--rows 200]
+    python -m tests.bench.bench_preference OUT ids|rows --of sft|NAME [--rows 200]
     python -m tests.bench.bench_preference OUT table
 
 Feedback is simulated on past requirements that fine-tuning does not see: a vote says whether the fine-tuned model's
@@ -51,14 +51,16 @@ from training.sft import train_adapter
 SFT = TrainingConfig(
     token_budget=140_000,
     epochs=1,
-    max_seconds=3_000.0,
+    max_seconds=800.0,
     checkpoint_steps=10,
     dev_checks=0,
     max_graph_examples=0,
     reasoning_share=0.1,
     ranking_share=0.15,
 )
-ENCODED = 500  # past requirements that the module rows are fitted on
+STEPS = ("kto", "dpo", "grpo", "more")
+FEEDBACK = 128  # newest requirements that are voted on and corrected
+ENCODED = 300  # past requirements that the module rows are fitted on
 BASE = Path(".demo/models")
 
 
@@ -143,7 +145,7 @@ def simulate(out: Path) -> None:
     Ask the fine-tuned model the feedback rows and let their labels vote and correct.
     """
     _, dataset = material(out)
-    rows = dataset.split("dev")
+    rows = dataset.split("dev")[-FEEDBACK:]
     shown = [ranking[0] for ranking in closed_book(out, "sft", rows, out / "feedback.jsonl")]
     judged = [
         JudgedAnswer(row.id, row.requirement, first, first in row.modules, row.modules[0])
@@ -159,7 +161,7 @@ def learn(out: Path, method: str, *, name: str, config: PreferenceConfig) -> Non
     """
     catalog, dataset = material(out)
     model, tokenizer = opened(out, "sft")
-    feedback = Dataset(tuple(replace(row, split="train") for row in dataset.split("dev")), dataset.held_out)
+    feedback = Dataset(tuple(replace(row, split="train") for row in dataset.split("dev")[-FEEDBACK:]), dataset.held_out)
     began, used = time.monotonic(), time.process_time()
     if method == "more":
         about = _more(model, tokenizer, feedback, catalog, config)
@@ -208,57 +210,78 @@ def _more(model: Any, tokenizer: Any, feedback: Dataset, catalog: Catalog, confi
     return {"steps": log.steps}
 
 
-def measure(out: Path, name: str, *, rows: int) -> None:
+def measure_ids(out: Path, name: str, *, rows: int) -> None:
     """
-    Closed-book ids and module rows of one adapter on the newest rows.
+    Closed-book ids of one adapter on the newest rows.
+    """
+    _, dataset = material(out)
+    examples = dataset.split("test")[-rows:]
+    used = time.process_time()
+    rankings = closed_book(out, name, examples, out / name / f"closed-{rows}.jsonl")
+    hits = {f"closed-book hit@{k}": _hits(rankings, examples, k) for k in (1, 3)}
+    _write_hits(out / name / "ids-hits.json", hits, used)
+
+
+def measure_rows(out: Path, name: str, *, rows: int) -> None:
+    """
+    Module rows of one adapter, fitted as in every release, only on fewer past requirements.
     """
     catalog, dataset = material(out)
     examples = dataset.split("test")[-rows:]
     used = time.process_time()
-    rankings = closed_book(out, name, examples, out / name / f"closed-{rows}.jsonl")
     model, tokenizer = opened(out, name)
     language_model = LanguageModel(model.eval().merge_and_unload(), tokenizer)
     past = [e.labelled for e in dataset.split("train")][-ENCODED:]
     fitted = fit_rows(language_model, catalog, past, memory={}, report=lambda *_: None)
     prompts = [place_prompt(tokenizer, repository=catalog.repository, requirement=e.requirement) for e in examples]
-    by_rows = [
+    rankings = [
         [catalog.module_ids[i] for i in best_first(fitted.features(state)[:, 0])]
         for state in language_model.hidden_in_batches(prompts)
     ]
-    hits = {
-        "closed-book hit@1": [hit_at_k(r, e.modules, 1) for r, e in zip(rankings, examples, strict=True)],
-        "closed-book hit@3": [hit_at_k(r, e.modules, 3) for r, e in zip(rankings, examples, strict=True)],
-        "rows hit@1": [hit_at_k(r, e.modules, 1) for r, e in zip(by_rows, examples, strict=True)],
-    }
-    (out / name / "hits.json").write_text(json.dumps(hits))
-    print(name, {key: sum(values) / len(values) for key, values in hits.items()}, time.process_time() - used)
+    _write_hits(out / name / "rows-hits.json", {"rows hit@1": _hits(rankings, examples, 1)}, used)
+
+
+def _hits(rankings: Sequence[Sequence[str]], examples: Sequence[Example], k: int) -> list[float]:
+    return [hit_at_k(ranking, e.modules, k) for ranking, e in zip(rankings, examples, strict=True)]
+
+
+def _write_hits(path: Path, hits: dict[str, list[float]], used: float) -> None:
+    path.write_text(json.dumps(hits))
+    means = {key: round(sum(values) / len(values), 3) for key, values in hits.items()}
+    print(path.parent.name, means, f"{time.process_time() - used:.0f} s")
 
 
 def table(out: Path) -> None:
     """
     Print every measured adapter beside the fine-tuned one.
     """
-    measured = {path.parent.name: json.loads(path.read_text()) for path in sorted(out.glob("*/hits.json"))}
-    first = measured["sft"]
-    for name, hits in sorted(measured.items(), key=lambda item: item[0] != "sft"):
-        about = json.loads((out / name / "about.json").read_text())
+    first = _measured(out / "sft")
+    for folder in sorted({path.parent for path in out.glob("*/*-hits.json")}, key=lambda f: (f.name != "sft", f.name)):
+        about = json.loads((folder / "about.json").read_text())
         cells = []
-        for key, values in hits.items():
+        for key, values in _measured(folder).items():
             low, high = bootstrap_interval(values)
             p = mcnemar(values, first[key])
-            cells.append(f"{key} {sum(values) / len(values):.3f} ({low:.2f}-{high:.2f}, p {p:.2f})")
-        print(f"{name}: n {len(values)}, {'; '.join(cells)}; steps {about['steps']}, cpu {about.get('cpu', 0):.0f} s")
+            cells.append(f"{key} {sum(values) / len(values):.3f} ({low:.2f}-{high:.2f}, n {len(values)}, p {p:.2f})")
+        print(f"{folder.name}: {'; '.join(cells)}; steps {about['steps']}, cpu {about.get('cpu', 0):.0f} s")
+
+
+def _measured(folder: Path) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    for path in sorted(folder.glob("*-hits.json")):
+        found |= json.loads(path.read_text())
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("stage", choices=("sft", "feedback", "kto", "dpo", "grpo", "more", "measure", "table"))
+    parser.add_argument("stage", choices=("sft", "feedback", *STEPS, "ids", "rows", "table"))
     parser.add_argument("--bench", type=Path)
     parser.add_argument("--repo", type=Path)
     parser.add_argument("--minutes", type=float, default=9.0)
     parser.add_argument("--rate", type=float, default=PreferenceConfig.learning_rate)
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--steps", type=int, default=16)
     parser.add_argument("--reasoning", type=float, default=0.0)
     parser.add_argument("--as", dest="name")
     parser.add_argument("--of", default="sft")
@@ -272,8 +295,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fine_tune(out, minutes=chosen.minutes)
     elif chosen.stage == "feedback":
         simulate(out)
-    elif chosen.stage == "measure":
-        measure(out, chosen.of, rows=chosen.rows)
+    elif chosen.stage == "ids":
+        measure_ids(out, chosen.of, rows=chosen.rows)
+    elif chosen.stage == "rows":
+        measure_rows(out, chosen.of, rows=chosen.rows)
     elif chosen.stage == "table":
         table(out)
     else:

@@ -8,12 +8,13 @@ import pytest
 import torch
 from huggingface_hub import constants
 from peft import LoraConfig, get_peft_model
+from torch import nn
 
 from graph.values import Catalog, FileCard, ModuleCard
 from inference.prompt import end_token_id, place_prompt
 from inference.values import Evidence
 from inference.verifier import Verifier
-from tests.models import small_base_model, tiny_network
+from tests.models import skip_without_trl, small_base_model, tiny_network
 from tests.training import tiny_run
 from training.config import PreferenceConfig, config_named
 from training.dataset import Dataset, Example
@@ -22,6 +23,7 @@ from training.preference.check import PreferenceError, check_preference
 from training.preference.reward import Task, evidence_reward, format_reward, rank_reward
 from training.preference.rows import correction_rows, tasks, usable
 from training.preference.step import PreferenceLog, prefer
+from training.preference.trainers import ending_tokenizer
 from training.preference.votes import JudgedAnswer, current_only, load_judged, save_judged
 
 MODULES = ("core", "web")
@@ -90,7 +92,7 @@ def moved(model: Any, other: Any) -> bool:
 
 @pytest.fixture
 def with_trl() -> None:
-    pytest.importorskip("trl")
+    skip_without_trl()
 
 
 @pytest.mark.usefixtures("with_trl")
@@ -112,7 +114,8 @@ def test_each_method_moves_the_adapter_and_leaves_the_rest_of_the_model_as_it_wa
 
 @pytest.mark.usefixtures("with_trl")
 def test_the_same_seed_gives_the_same_adapter_and_another_one_another() -> None:
-    one, again, other = (run("grpo", config=replace(QUICK, seed=seed))[0] for seed in (7, 7, 8))
+    mixed = replace(QUICK, grpo_reasoning_share=0.5, grpo_reasoning_tokens=4)
+    one, again, other = (run("grpo", config=replace(mixed, seed=seed))[0] for seed in (7, 7, 8))
 
     assert not moved(one, again)
     assert moved(one, other)
@@ -136,11 +139,12 @@ def test_preferring_raises_what_was_chosen_against_what_was_rejected() -> None:
 
 
 @pytest.mark.usefixtures("with_trl")
-@pytest.mark.parametrize("method", ["kto", "grpo"])
+@pytest.mark.parametrize("method", ["kto", "dpo"])
 def test_a_loss_that_is_no_number_keeps_the_fine_tuned_adapter(method: str, caplog: pytest.LogCaptureFixture) -> None:
     model, tokenizer = adapted()
     before = tiny_run.weights(model)
-    config = replace(QUICK, method=method, learning_rate=1e30)
+    config = replace(QUICK, method=method)
+    nn.init.constant_(model.get_base_model().model.norm.weight, float("nan"))
     with caplog.at_level(logging.WARNING):
         log = prefer(model, tokenizer, dataset=dataset(), catalog=catalog(), judged=judged(), config=config)
 
@@ -206,6 +210,14 @@ def test_without_trl_the_step_is_refused_in_one_sentence(monkeypatch: pytest.Mon
         check_preference(PreferenceConfig(method="kto"))
 
 
+def test_a_trl_that_needs_triton_is_refused_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check.importlib.util, "find_spec", lambda name: None if name == "triton" else name)
+    monkeypatch.setattr(check.importlib.metadata, "version", lambda name: "1.15.0")
+
+    with pytest.raises(PreferenceError, match=r"TRL 1\.15\.0 needs Triton.*install trl 1\.14\.2"):
+        check_preference(PreferenceConfig(method="dpo"))
+
+
 def test_a_training_is_named_after_its_preset_and_its_step() -> None:
     assert config_named("full+dpo").preference.method == "dpo"
     assert config_named("quick", preference="kto").preference.method == "kto"
@@ -215,9 +227,6 @@ def test_a_training_is_named_after_its_preset_and_its_step() -> None:
 
 
 def test_a_completion_ends_with_the_token_that_ends_a_turn() -> None:
-    pytest.importorskip("trl")
-    from training.preference.trainers import ending_tokenizer
-
     tokenizer = tiny_network(small_base_model()).tokenizer
     tokenizer.eos_token = "<|im_start|>"  # as converted tokenizers say
 

@@ -10,8 +10,10 @@ import pytest
 
 from graph.values import RepositoryError
 from inference.ranker import Ranker
-from tests.models import small_base_model
+from tests.models import skip_without_trl, small_base_model
 from tests.small_worker import SMALL
+from training.config import PreferenceConfig
+from training.preference.votes import JudgedAnswer, save_judged
 from training.run import TrainedRelease, train_release
 from training.sft import TrainingError
 
@@ -43,6 +45,26 @@ def test_one_documented_function_makes_a_release_of_one_module(tmp_path: Path) -
     assert f"<h1>Release {trained.id}</h1>" in (trained.folder / "scorecard.html").read_text()
     assert json.loads((trained.folder / "hits.json").read_text()) == {"hit@1": {}, "hit@3": {}}
     assert list((tmp_path / "home" / "checkpoints").iterdir()) == []
+
+
+def test_a_preference_step_follows_fine_tuning_and_is_told_in_the_release(tmp_path: Path) -> None:
+    skip_without_trl()
+    folder = _write(tmp_path / "code", {"tax.py": 'def vat(x):\n    """Computes the value added tax of a price."""\n'})
+    votes = [JudgedAnswer(f"q{i}", f"where is tax number {i}?", "(root)", i % 2 == 0) for i in range(8)]
+    save_judged(tmp_path / "votes.jsonl", votes)
+    trained = train_release(
+        location=folder,
+        name="small",
+        home=tmp_path / "home",
+        base_model=small_base_model(),
+        config=replace(TINY, preference=PreferenceConfig(method="kto", steps=2)),
+        judged=tmp_path / "votes.jsonl",
+    )
+    about = json.loads((trained.folder / "release.json").read_text())["training"]
+
+    assert about["preference"]["method"] == "kto"
+    assert (about["preferred"]["rows"], about["preferred"]["steps"], about["preferred"]["kept"]) == (8, 2, "")
+    assert trained.scorecard["merge"]["top1_agreement"] == 1.0
 
 
 def test_code_that_says_nothing_is_refused_and_leaves_nothing(tmp_path: Path) -> None:

@@ -128,3 +128,60 @@ def test_feedback_of_another_repository_stays_there(session, answer):
     other = store.add_repository(session, name="other", location="/other")
 
     assert store.confirmed_feedback(session, other.id) == []
+
+
+def judgements(session, answer):
+    question = store.question(session, answer.question_id)
+    rows = store.trusted_judgements(session, question.repository_id)
+    return [(row.shown, row.value, row.module) for row in rows]
+
+
+def vote(session, answer, person, value):
+    return store.cast_vote(session, answer_id=answer.id, person=person, value=value, now=NOON)
+
+
+@pytest.mark.parametrize("value", [1, -1])
+def test_a_bare_vote_is_trusted_when_two_people_agree_across_askings(session, answer, value):
+    again = make_answer(session, make_question(session, "Where is  VAT added"))
+    vote(session, answer, "ana", value)
+    alone = judgements(session, answer)
+    vote(session, again, "bo", value)
+
+    assert alone == []
+    assert judgements(session, answer) == [("shop.billing", value, None)]
+
+
+def test_one_person_who_votes_often_and_people_who_disagree_are_not_trusted(session, answer):
+    again = make_answer(session, make_question(session))
+    vote(session, answer, "ana", -1)
+    vote(session, again, "ana", -1)
+    often = judgements(session, answer)
+    vote(session, answer, "bo", 1)
+
+    assert often == judgements(session, answer) == []
+
+
+def test_a_confirmed_correction_is_trusted_against_others_and_names_the_right_module(session, answer):
+    correction = correct(session, answer, "ana", "shop.cart")
+    vote(session, answer, "bo", 1)
+    store.review_vote(session, correction.id, reviewed="confirmed", reviewer="lea", now=NOON)
+
+    assert judgements(session, answer) == [("shop.billing", -1, "shop.cart")]
+
+
+def test_rejected_votes_and_deleted_questions_are_not_trusted(session, answer):
+    for person in ("ana", "bo"):
+        rejected = correct(session, answer, person, "shop.cart")
+        store.review_vote(session, rejected.id, reviewed="rejected", reviewer="lea", now=NOON)
+    deleted = make_answer(session, make_question(session, ""))
+    for person in ("ana", "bo"):
+        vote(session, deleted, person, 1)
+
+    assert judgements(session, answer) == []
+
+
+def test_two_corrections_that_disagree_make_the_shown_module_wrong_and_none_right(session, answer):
+    correct(session, answer, "ana", "shop.cart")
+    correct(session, answer, "bo", "shop.mail")
+
+    assert judgements(session, answer) == [("shop.billing", -1, None)]

@@ -8,6 +8,7 @@ from inference.release import ReleaseInfo, write_release_info
 from tests.factories import make_release
 from tests.worker.conftest import release_folder
 from tests.worker.processes import processes_of, wait_until
+from training.preference import check
 from worker.database import downgrade, make_engine, pending_migrations
 from worker.health import Check, checks
 from worker.process import Children
@@ -28,6 +29,15 @@ def test_a_healthy_home_has_no_failure(settings):
 
 def test_everything_that_is_not_fine_comes_with_a_remedy(settings):
     assert all(check.remedy for check in checks(settings) if check.state != "ok")
+
+
+def test_a_preference_step_that_could_not_be_taken_is_a_failure_and_no_step_is_no_line(settings, monkeypatch):
+    monkeypatch.setattr(check.importlib.util, "find_spec", lambda name: None)
+    report = found(replace(settings, preference="kto"))["preference"]
+
+    assert report.state == "fail"
+    assert report.detail.startswith("The preference step (kto) needs trl and datasets")
+    assert "preference" not in found(settings)
 
 
 def test_a_new_home_has_no_database_yet_and_nothing_is_left_running(tmp_path):

@@ -13,13 +13,14 @@ from inference.labelled import LabelledText, load_labelled
 from tests.factories import NOON, make_answer, make_question, make_release, make_repository
 from tests.fakes_ranker import FakeRanker, fake_train
 from tests.worker.processes import wait_until
+from training.preference.votes import JudgedAnswer, load_judged
 from worker import store
 from worker.context import Context, set_context
 from worker.jobs import MOST_TRAININGS, ProgressWriter, retrain
 from worker.process import Children
 from worker.queues import enqueue_training
 from worker.rankers import RankerCache
-from worker.retraining import due_trainings, write_corrections
+from worker.retraining import due_trainings, make_order, write_corrections
 
 
 def order_training(sessions, connection, *, location="/srv/shop"):
@@ -80,6 +81,27 @@ def test_confirmed_feedback_goes_into_the_training(sqlite_sessions, connection, 
     written = load_labelled(settings.home / "corrections" / f"{training_id}.jsonl")
     date = NOON.isoformat(timespec="seconds")
     assert written == (LabelledText(answer.question_id, "where is VAT added?", ("shop.cart",), "feedback", date),)
+
+
+def test_trusted_votes_and_the_step_of_the_settings_go_into_the_training(sqlite_sessions, settings):
+    with sqlite_sessions.begin() as session:
+        answer = correction(session, "where is VAT added?", "shop.cart")
+        training, _ = store.add_training(session, repository_id=make_repository(session).id, requested_by="ana")
+        order = make_order(session, replace(settings, preference="kto"), training.id)
+        shown = answer.modules[0]["id"]
+
+    assert order.preference == "kto"
+    assert load_judged(order.judged) == (
+        JudgedAnswer(answer.question_id, "where is VAT added?", shown, good=False, right="shop.cart"),
+    )
+
+
+def test_without_votes_there_is_no_file_of_them(sqlite_sessions, settings):
+    with sqlite_sessions.begin() as session:
+        training, _ = store.add_training(session, repository_id=make_repository(session).id, requested_by="ana")
+        order = make_order(session, settings, training.id)
+
+    assert (order.judged, order.preference) == (None, "none")
 
 
 def test_the_same_requirement_asked_twice_is_one_label(tmp_path):

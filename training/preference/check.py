@@ -4,9 +4,12 @@ Whether the preference step could be taken here; no torch, since a command asks 
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 
 from training.config import PreferenceConfig
+
+NEEDS_TRITON = (1, 15)  # TRL from here on has losses for Triton only, and does not say so
 
 
 class PreferenceError(Exception):
@@ -20,11 +23,19 @@ def check_preference(config: PreferenceConfig) -> None:
     Find out before hours of fine-tuning whether the step could be taken after them.
 
     Raises:
-        PreferenceError: TRL is not installed.
+        PreferenceError: TRL is not installed, or one that needs Triton is, and Triton is not.
     """
+    if config.method == "none":
+        return
     missing = [name for name in ("trl", "datasets") if importlib.util.find_spec(name) is None]
-    if config.method != "none" and missing:
+    if missing:
         raise PreferenceError(
             f"The preference step ({config.method}) needs {' and '.join(missing)}: install Signpost with its extra "
             '"preference", or train without the step.'
+        )
+    trl = importlib.metadata.version("trl")
+    if tuple(map(int, trl.split(".")[:2])) >= NEEDS_TRITON and importlib.util.find_spec("triton") is None:
+        raise PreferenceError(
+            f"TRL {trl} needs Triton, which is not installed here: install trl 1.14.2 for the preference step "
+            f"({config.method}), or train without it."
         )

@@ -29,7 +29,7 @@ from training.preference.votes import JudgedAnswer
 
 log = logging.getLogger("signpost.training")
 
-Weights = dict[str, torch.Tensor]
+_TOLD = ("loss", "grad_norm", "kl", "reward", "logps", "entropy")  # of some twenty-five figures a step
 _SPECIAL_TOKENS = ("bos_token_id", "eos_token_id", "pad_token_id", "use_cache")
 
 
@@ -43,7 +43,7 @@ class PreferenceLog:
         rows: Votes, corrections or requirements it could learn from.
         steps, seconds: Optimizer steps and wall-clock seconds.
         kept: Why the fine-tuned adapter was kept; "" when the preferred one replaced it.
-        figures: What TRL logged, a row a step.
+        figures: What TRL logged of loss, gradient, distance and rewards, a row a step.
     """
 
     method: str
@@ -169,12 +169,14 @@ def _callback(config: PreferenceConfig, progress: Progress) -> Any:
             figures = {name: float(value) for name, value in (logs or {}).items() if isinstance(value, int | float)}
             if "loss" not in figures:  # the summary at the end
                 return
-            self.figures.append({name: round(value, 5) for name, value in figures.items()})
+            told = {name: value for name, value in figures.items() if name.startswith(_TOLD) and math.isfinite(value)}
+            self.figures.append({name: round(value, 5) for name, value in told.items()})
             if not all(math.isfinite(figures.get(name, 0.0)) for name in ("loss", "grad_norm")):
                 self.good, control.should_training_stop = False, True
 
         def _line(self) -> str:
-            return f"{config.method}, loss {self.figures[-1]['loss']:.3f}" if self.figures else config.method
+            loss = self.figures[-1].get("loss") if self.figures else None
+            return config.method if loss is None else f"{config.method}, loss {loss:.3f}"
 
     return Watch()
 
