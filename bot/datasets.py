@@ -35,7 +35,9 @@ _WHY = {
 def dataset_build(
     location: Location,
     name: Annotated[str | None, typer.Option(help="Name of the repository.")] = None,
-    feedback: Annotated[Path | None, typer.Option(help="JSON lines of corrections: id, text, modules, origin.")] = None,
+    feedback: Annotated[
+        Path | None, typer.Option(help="JSON lines: id, text, modules, origin (feedback or question), date.")
+    ] = None,
 ) -> None:
     """
     Make the dataset a training would use, and keep it under its hash.
@@ -46,6 +48,7 @@ def dataset_build(
     from training.config import TrainingConfig
     from training.corpus import read_corpus, stage_of
     from training.dataset import build_dataset
+    from worker.retraining import writer_of
 
     known = settings()
     with open_snapshot(location) as snapshot:
@@ -58,6 +61,7 @@ def dataset_build(
             corpus.past_history,
             corrections,
             TrainingConfig(),
+            writer=writer_of(known),
             progress=stage_of(bars, "dataset"),
         )
     if not dataset.examples:
@@ -134,6 +138,7 @@ def _print_row(row: Example) -> None:
 def _corrections(path: Path, catalog: Catalog) -> tuple[LabelledText, ...]:
     from bot.stack import CommandError
     from inference.labelled import known_only, load_labelled
+    from training.outcomes import QUESTION
 
     try:
         rows = load_labelled(path)
@@ -141,10 +146,12 @@ def _corrections(path: Path, catalog: Catalog) -> tuple[LabelledText, ...]:
         raise CommandError(
             f"{path} holds no corrections ({error}): each line is a JSON object with id, text, modules and origin."
         ) from error
-    known = known_only(rows, catalog)
-    if len(known) < len(rows):
-        typer.echo(f"{len(rows) - len(known)} of {len(rows)} corrections name no module of this code and are left out.")
-    return known
+    labelled = [row for row in rows if row.origin != QUESTION]
+    known = known_only(labelled, catalog)
+    if len(known) < len(labelled):
+        lost = len(labelled) - len(known)
+        typer.echo(f"{lost} of {len(labelled)} corrections name no module of this code and are left out.")
+    return rows
 
 
 def _load(which: str) -> Dataset:

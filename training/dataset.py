@@ -17,7 +17,7 @@ from pathlib import Path
 
 from graph.values import Catalog, PastRequirement, Progress, write_atomically
 from inference.evidence import EvidenceIndex
-from inference.labelled import LabelledText
+from inference.labelled import LabelledText, known_only
 from inference.lexical import PastIndex
 from inference.reasoning import template_reasoning, worth_telling
 from inference.short_names import short_lines, short_names, shorten_names
@@ -27,6 +27,8 @@ from training.config import TrainingConfig
 from training.example import SPLITS
 from training.example import Example as Example
 from training.origins import corrected_examples, graph_examples, history_examples
+from training.outcomes import QUESTION, outcomes
+from training.writer import Writer, written_examples
 
 DATASET_FORMAT = 3
 MIN_HISTORY = 120
@@ -112,6 +114,7 @@ def build_dataset(
     corrections: Sequence[LabelledText],
     config: TrainingConfig,
     *,
+    writer: Writer | None = None,
     progress: Progress = lambda done, total, label: None,
 ) -> Dataset:
     """
@@ -120,8 +123,10 @@ def build_dataset(
     Args:
         catalog: The snapshot whose code may be read; labels must name its modules.
         history: Past requirements, oldest first, labelled by this catalog.
-        corrections: Reviewed feedback, and outcomes of past questions; always train rows.
+        corrections: Reviewed feedback, and past questions (origin "question"), which count once a commit that may be
+            learned from has answered them; always train rows. Labels of modules that are no more are dropped.
         config: Limits.
+        writer: A language model that says texts from the graph again; None leaves it at the rules.
 
     With at least `MIN_HISTORY` past requirements the held-out rows are the newest of them; else they are texts from the
     graph, held out by symbol.
@@ -131,7 +136,11 @@ def build_dataset(
     graph = graph_examples(
         catalog, hold_out=not from_history, limit=config.max_graph_examples, phrasings_each=config.phrasings
     )
-    collapsed = collapse([*past, *corrected_examples(corrections, catalog), *graph])
+    questions = [row for row in corrections if row.origin == QUESTION]
+    answered = outcomes(questions, [row for row in past if row.split == "train"])
+    known = known_only([*(row for row in corrections if row.origin != QUESTION), *answered], catalog)
+    written = written_examples(graph, writer, progress=progress) if writer else []
+    collapsed = collapse([*past, *corrected_examples(known, catalog), *graph, *written])
     rows = _limit_held_out(collapsed.rows, config.max_eval_rows)
     rows.sort(key=lambda e: (SPLITS.index(e.split), e.origin, e.date, e.id))
     dataset = Dataset(tuple(rows), "history" if from_history else "graph", collapsed.left_out)

@@ -59,6 +59,7 @@ from training.scorecard_page import write_scorecard
 from training.sft import TrainingLog, frozen_layers, train_adapter
 from training.stability import paraphrase_agreement
 from training.verdict import Verdict, compare, steady
+from training.writer import Writer
 
 log = logging.getLogger("signpost.training")
 
@@ -95,6 +96,7 @@ def train_release(
     encoder: Path | None = None,
     events: Path | None = None,
     judged: Path | None = None,
+    writer: Writer | None = None,
     report: Report = lambda stage, done, total, detail: None,
     now: datetime | None = None,
 ) -> TrainedRelease:
@@ -112,6 +114,7 @@ def train_release(
         encoder: Folder of the sentence encoder; None goes without one.
         events: Folder for TensorBoard event files; None writes none.
         judged: JSONL of trusted votes (`training.preference.votes`) for the preference step, or None.
+        writer: A language model that says texts from the graph again; None leaves it at the rules.
         report: Receives progress.
         now: The clock; the release is named after it.
 
@@ -126,8 +129,9 @@ def train_release(
     dataset = build_dataset(
         corpus.past_catalog,
         corpus.past_history,
-        known_only(feedback, corpus.past_catalog),
+        feedback,
         config,
+        writer=writer,
         progress=stage_of(report, "dataset"),
     )
     dataset.save(home / "datasets")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy.orm import Session
 
@@ -15,6 +15,9 @@ from inference.labelled import LabelledText, save_labelled
 from training.preference.votes import JudgedAnswer, save_judged
 from worker import store
 from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from training.writer import Writer
 
 
 class Verdict(Protocol):
@@ -66,6 +69,7 @@ class TrainingOrder:
         events: Folder for TensorBoard event files; None writes none.
         judged: JSONL of trusted votes; None when there are none.
         preference: The step after fine-tuning, where *preset* names none.
+        writer: A language model that says training texts again; None leaves it at the rules.
     """
 
     location: Path
@@ -79,6 +83,7 @@ class TrainingOrder:
     events: Path | None = None
     judged: Path | None = None
     preference: str = "none"
+    writer: "Writer | None" = None
 
 
 # Called with (stage, done, total, detail) while a training runs.
@@ -108,7 +113,21 @@ def train(order: TrainingOrder, report: Report) -> TrainedRelease:
         encoder=ensure_encoder(models, report=report) if order.encoder else None,
         events=order.events,
         judged=order.judged,
+        writer=order.writer,
         report=report,
+    )
+
+
+def writer_of(settings: Settings) -> "Writer | None":
+    """
+    The language model that the settings name for training texts; None when they name none.
+    """
+    if not settings.writer_url:
+        return None
+    from training.writer import Writer
+
+    return Writer(
+        settings.writer_url, settings.writer_model or "", settings.home / "cache" / "written", key=settings.writer_key
     )
 
 
@@ -138,6 +157,7 @@ def make_order(session: Session, settings: Settings, training_id: str) -> Traini
             store.trusted_judgements(session, repository.id),
         ),
         preference=settings.preference,
+        writer=writer_of(settings),
     )
 
 

@@ -54,6 +54,13 @@ SETTINGS: tuple[SettingDoc, ...] = (
         "none",
         "Step after fine-tuning: `none`, `kto`, `dpo` or `grpo`, see docs/preference.md.",
     ),
+    SettingDoc(
+        "SIGNPOST_WRITER_URL",
+        "",
+        "OpenAI-compatible endpoint that says training texts again, as http://127.0.0.1:11434/v1; none: rules alone.",
+    ),
+    SettingDoc("SIGNPOST_WRITER_MODEL", "", "What that endpoint calls its model."),
+    SettingDoc("SIGNPOST_WRITER_KEY", "", "Bearer token for that endpoint."),
     SettingDoc("SIGNPOST_SLACK_BOT_TOKEN", "", "Bot token of the Slack app, xoxb-…"),
     SettingDoc("SIGNPOST_SLACK_APP_TOKEN", "", "App-level token for Socket Mode, xapp-…"),
     SettingDoc("SIGNPOST_SLACK_SIGNING_SECRET", "", "Signing secret, needed for HTTP mode."),
@@ -102,6 +109,9 @@ class Settings:
     retrain_days: int = 7
     retrain_feedback: int = 20
     preference: str = "none"
+    writer_url: str | None = field(default=None, repr=False)
+    writer_model: str | None = None
+    writer_key: str | None = field(default=None, repr=False)
     slack_bot_token: str | None = field(default=None, repr=False)
     slack_app_token: str | None = field(default=None, repr=False)
     slack_signing_secret: str | None = field(default=None, repr=False)
@@ -136,6 +146,9 @@ class Settings:
         read = _Reader(os.environ if environ is None else environ)
         home = Path(read.text("HOME") or "~/.signpost").expanduser().absolute()
         host = read.text("DASHBOARD_HOST") or "127.0.0.1"
+        writer_url, writer_model = read.url("WRITER_URL", schemes=("http", "https")), read.text("WRITER_MODEL")
+        if writer_url and not writer_model:
+            raise SettingsError("SIGNPOST_WRITER_MODEL must name the model that SIGNPOST_WRITER_URL serves")
         port = read.number("DASHBOARD_PORT", default=8321, highest=65535)
         return Settings(
             home=home,
@@ -149,6 +162,9 @@ class Settings:
             retrain_days=read.number("RETRAIN_DAYS", default=7, highest=3650),
             retrain_feedback=read.number("RETRAIN_FEEDBACK", default=20, highest=1_000_000),
             preference=read.choice("PREFERENCE", get_args(Preference)),
+            writer_url=writer_url,
+            writer_model=writer_model,
+            writer_key=read.text("WRITER_KEY"),
             slack_bot_token=read.text("SLACK_BOT_TOKEN"),
             slack_app_token=read.text("SLACK_APP_TOKEN"),
             slack_signing_secret=read.text("SLACK_SIGNING_SECRET"),
@@ -194,6 +210,9 @@ class Settings:
             "SIGNPOST_RETRAIN_DAYS": str(self.retrain_days),
             "SIGNPOST_RETRAIN_FEEDBACK": str(self.retrain_feedback),
             "SIGNPOST_PREFERENCE": self.preference,
+            "SIGNPOST_WRITER_URL": self.writer_url or "",
+            "SIGNPOST_WRITER_MODEL": self.writer_model or "",
+            "SIGNPOST_WRITER_KEY": self.writer_key or "",
             "SIGNPOST_SLACK_BOT_TOKEN": self.slack_bot_token or "",
             "SIGNPOST_SLACK_APP_TOKEN": self.slack_app_token or "",
             "SIGNPOST_SLACK_SIGNING_SECRET": self.slack_signing_secret or "",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from graph.values import RepositoryError
+from inference.labelled import LabelledText, load_labelled, save_labelled
 from inference.ranker import Ranker
 from tests.models import skip_without_trl, small_base_model
 from tests.small_worker import SMALL
@@ -20,8 +21,10 @@ from training.sft import TrainingError
 TINY = replace(SMALL, token_budget=600, golden_prompts=2, closed_book_rows=1)
 
 
-def _train(folder: Path, home: Path) -> TrainedRelease:
-    return train_release(location=folder, name="small", home=home, base_model=small_base_model(), config=TINY)
+def _train(folder: Path, home: Path, *, corrections: Path | None = None) -> TrainedRelease:
+    return train_release(
+        location=folder, name="small", home=home, base_model=small_base_model(), config=TINY, corrections=corrections
+    )
 
 
 def _write(folder: Path, files: dict[str, str]) -> Path:
@@ -80,3 +83,25 @@ def test_a_folder_without_source_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(RepositoryError, match="no source file"):
         _train(folder, tmp_path / "home")
+
+
+def test_five_functions_and_feedback_that_helps_nobody_make_a_release(tmp_path: Path) -> None:
+    deeds = (
+        "Avoids toll roads",
+        "Draws map tiles",
+        "Counts border crossings",
+        "Sorts ferry lines",
+        "Prints fuel bills",
+    )
+    functions = "\n".join(f'def f{i}(x):\n    """{deed} for trucks."""\n' for i, deed in enumerate(deeds))
+    folder = _write(tmp_path / "code", {"a/tax.py": functions, "b/empty.py": "x = 1\n"})
+    said = [("q1", "b", "2026-01-01"), ("q2", "a", "2026-02-01"), ("q3", "gone", "2026-03-01")]
+    corrections = tmp_path / "said.jsonl"
+    save_labelled(
+        corrections, [LabelledText(id, "where do trucks park?", (m,), "feedback", day) for id, m, day in said]
+    )
+    trained = _train(folder, tmp_path / "home", corrections=corrections)
+
+    assert [row.id for row in load_labelled(trained.folder / "past.jsonl") if row.origin == "feedback"] == ["q1", "q2"]
+    assert trained.scorecard["dataset"]["feedback/train"] == 1
+    assert len(Ranker.load(trained.folder).rank("where do trucks park?").modules) == 2

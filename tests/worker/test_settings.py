@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from worker.retraining import writer_of
 from worker.settings import SETTINGS, Settings, SettingsError, without_password
 
 
@@ -29,6 +30,9 @@ def test_settings_survive_the_way_through_a_child_environment(tmp_path):
             "SIGNPOST_ADMINS": "U1, U2",
             "SIGNPOST_DASHBOARD_PORT": "0",
             "SIGNPOST_RETRAIN_DAYS": "0",
+            "SIGNPOST_WRITER_URL": "http://127.0.0.1:11434/v1",
+            "SIGNPOST_WRITER_MODEL": "small",
+            "SIGNPOST_WRITER_KEY": "secret",
         }
     )
 
@@ -73,6 +77,7 @@ def test_secrets_are_in_no_repr_and_in_no_error():
             "SIGNPOST_SLACK_BOT_TOKEN": "xoxb-secret",
             "SIGNPOST_SLACK_APP_TOKEN": "xapp-secret",
             "SIGNPOST_SLACK_SIGNING_SECRET": "secret",
+            "SIGNPOST_WRITER_KEY": "secret",
         }
     )
     with pytest.raises(SettingsError) as refused:
@@ -87,6 +92,20 @@ def test_slack_secrets_are_not_handed_to_worker_processes():
     settings = Settings.from_environment({"SIGNPOST_SLACK_BOT_TOKEN": "xoxb-secret"})
 
     assert "xoxb-secret" not in settings.for_child().values()
+
+
+def test_a_writer_without_a_model_is_refused() -> None:
+    with pytest.raises(SettingsError, match="SIGNPOST_WRITER_MODEL"):
+        Settings.from_environment({"SIGNPOST_WRITER_URL": "http://127.0.0.1:11434/v1"})
+
+
+def test_the_writer_is_off_until_an_endpoint_is_named(tmp_path: Path) -> None:
+    named = {"SIGNPOST_HOME": str(tmp_path), "SIGNPOST_WRITER_URL": "http://127.0.0.1:1/v1"}
+    writer = writer_of(Settings.from_environment({**named, "SIGNPOST_WRITER_MODEL": "small"}))
+
+    assert writer_of(Settings.from_environment({})) is None
+    assert writer is not None
+    assert (writer.url, writer.model, writer.key) == ("http://127.0.0.1:1/v1", "small", None)
 
 
 def test_another_home_takes_its_default_database_along(tmp_path):
