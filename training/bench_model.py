@@ -1,8 +1,8 @@
 """
 The language model of a benchmark: trained on the folder's own train rows and the code of its snapshot, nothing newer.
 
-The adapter and its module rows are kept in the cache under the hash of every training row and setting, so that a
-second run over the same folder does not train again.
+The adapter, its module rows and what it said are kept in the cache under the hash of every training row and setting, so
+that a second run over the same folder neither trains nor scores again.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from inference.rows import ModuleRows
 from inference.shortlist import FEATURES, Shortlist
 from training.backends import choose_backend, open_backend
 from training.batches import TrainingRow, encode_row
+from training.bench_scores import KeptScores
 from training.choosing import choice_row
 from training.collapse import collapse
 from training.config import TrainingConfig
@@ -55,6 +56,7 @@ class BenchModel:
         catalog: The folder's, under the name that the model knows the repository by.
         rows: In the order of *catalog*.
         about: Where it comes from and what it took, for details.json.
+        kept: What it has said before.
         name: Of a release, or what else it is called in a message.
         seen: Ids and `training.origins.text_key` of requirements it was trained on, beyond the folder's train rows.
     """
@@ -63,6 +65,7 @@ class BenchModel:
     catalog: Catalog
     rows: ModuleRows
     about: dict[str, Any]
+    kept: KeptScores
     name: str = "The model"
     seen: frozenset[str] = frozenset()
 
@@ -111,8 +114,13 @@ def train_model(
         )
         about = {"base model": base_model.name, "train rows": len(rows), **_log_json(log)}
         write_atomically(kept / "about.json", json.dumps(about, indent=1).encode())
-    about = json.loads((kept / "about.json").read_text(encoding="utf-8"))
-    return BenchModel(_merged(base_model, kept), catalog, ModuleRows.load(kept / "rows.safetensors"), about)
+    return BenchModel(
+        model=_merged(base_model, kept),
+        catalog=catalog,
+        rows=ModuleRows.load(kept / "rows.safetensors"),
+        about=json.loads((kept / "about.json").read_text(encoding="utf-8")),
+        kept=KeptScores(kept / "scores.safetensors"),
+    )
 
 
 def bench_dataset(catalog: Catalog, past: Sequence[LabelledText], config: TrainingConfig) -> Dataset:

@@ -13,6 +13,7 @@ from inference.release import ReleaseInfo, read_release
 from inference.rows import ModuleRows
 from inference.shortlist import Shortlist
 from training.bench_model import BenchModel
+from training.bench_scores import KeptScores
 from training.bench_set import BenchError
 from training.config import TrainingConfig
 from training.corpus import Report
@@ -51,7 +52,7 @@ def release_model(shortlist: Shortlist, *, folder: Path, config: TrainingConfig,
         "module rows": "of the release" if known else "fitted on the folder's train rows",
         "code it was trained on": info.evaluated_commit,
     }
-    return BenchModel(model, catalog, rows, about, name=f"Release {info.id}", seen=seen)
+    return BenchModel(model, catalog, rows, about, KeptScores(None), name=f"Release {info.id}", seen=seen)
 
 
 def seen_by(info: ReleaseInfo, folder: Path) -> frozenset[str]:

@@ -7,9 +7,9 @@ times that and are measured on some rows, spread over the split. All comparisons
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,11 @@ import numpy.typing as npt
 from graph.values import Catalog, Progress
 from inference.fusion import FOLDS, Fusion, HeldOut, fit_temperature, softmax
 from inference.ranker import ALL_FEATURES, best_first
-from inference.scorers import MOST_CANDIDATES, CandidateScorer, IdScorer, RowScorer, Scorer, flip_rate
+from inference.scorers import MOST_CANDIDATES, CandidateScorer, IdScorer, RowScorer, flip_rate
 from inference.shortlist import FEATURES
 from training.bench_model import BenchModel
 from training.bench_rankers import Measured, Said, everywhere, untuned
+from training.bench_scores import KeptScorer
 from training.bench_set import BenchRow
 from training.corpus import Report, stage_of
 from training.metrics import expected_calibration_error, hit_at_k, mcnemar, mean
@@ -103,7 +104,9 @@ def _ask(
 ) -> tuple[tuple[Floats, ...], dict[str, Said]]:
     columns, milliseconds = row_columns(model, measured.rows, progress=stage_of(report, f"model rows on {split}"))
     rows = everywhere([pair.sum(axis=1) for pair in columns], milliseconds)
+    model.kept.save()
     others = compared(model, measured, progress=stage_of(report, f"ids and candidates on {split}"))
+    model.kept.save()
     return columns, {ROWS: rows, **others}
 
 
@@ -131,9 +134,10 @@ def row_columns(
     scorer = RowScorer(model.model, model.catalog, model.rows)
     columns, milliseconds = [], []
     for done, row in enumerate(rows, start=1):
-        began = time.perf_counter()
-        columns.append(scorer.features(row.labelled.text))  # (modules, 2)
-        milliseconds.append(1_000 * (time.perf_counter() - began))
+        text = row.labelled.text
+        pair, took = model.kept.scores(ROWS, text, (), partial(scorer.features, text))  # (modules, 2)
+        columns.append(pair)
+        milliseconds.append(took)
         progress(done, len(rows), "requirements")
     return tuple(columns), tuple(milliseconds)
 
@@ -157,17 +161,17 @@ def compared(
     catalog = model.catalog
     at = spread(len(measured.rows), max(1, min(COMPARED_ROWS, SCORED_IDS // len(catalog.modules))))
     order = candidates(measured)
-    ways: dict[str, Scorer] = {
-        IDS: IdScorer(model.model, catalog),
-        CANDIDATES: CandidateScorer(model.model, catalog),
+    ways = {
+        IDS: KeptScorer(IDS, IdScorer(model.model, catalog), model.kept),
+        CANDIDATES: KeptScorer(CANDIDATES, CandidateScorer(model.model, catalog), model.kept),
     }
     found = {}
     for step, (name, scorer) in enumerate(ways.items()):
         scores, milliseconds = [], []
         for done, position in enumerate(at, start=1):
-            began = time.perf_counter()
-            scores.append(scorer.scores(measured.rows[position].labelled.text, order[position]))
-            milliseconds.append(1_000 * (time.perf_counter() - began))
+            said, took = scorer.timed(measured.rows[position].labelled.text, order[position])
+            scores.append(said)
+            milliseconds.append(took)
             progress(step * len(at) + done, len(ways) * len(at), name)
         found[name] = Said(at, tuple(scores), tuple(milliseconds))
     return found
@@ -190,7 +194,9 @@ def flips(model: BenchModel, measured: Measured) -> dict[str, Any]:
     at = spread(len(measured.rows), FLIPPED_ROWS)
     order = candidates(measured)
     asked = [(measured.rows[i].labelled.text, order[i]) for i in at]
-    rate = flip_rate(CandidateScorer(model.model, model.catalog), asked, orders=ORDERS)
+    scorer = KeptScorer(CANDIDATES, CandidateScorer(model.model, model.catalog), model.kept)
+    rate = flip_rate(scorer, asked, orders=ORDERS)
+    model.kept.save()
     return {"rate": round(rate, 4), "requirements": len(at), "orders": ORDERS}
 
 

@@ -22,6 +22,7 @@ from training.bench_model import bench_config, bench_dataset, train_model
 from training.bench_rankers import Measured, everywhere
 from training.bench_release import release_model, rows_by_id
 from training.bench_scorers import candidates, cross_validated, fit_temperatures
+from training.bench_scores import KeptScores
 from training.bench_set import BenchError, read_bench_set, without_rows
 from training.dataset import Dataset
 from training.example import Example
@@ -247,3 +248,15 @@ def test_issues_that_were_all_seen_are_not_reported(bench_folder: Path) -> None:
     write_rows(bench_folder / "issues.jsonl.gz", [row(300)])
 
     assert "issues" not in without_rows(read_bench_set(bench_folder), {"c300"}, whose="It").splits
+
+
+def test_what_was_said_before_is_not_asked_again(tmp_path: Path) -> None:
+    said = np.array([1.0, 2.0], dtype=np.float32)
+    kept = KeptScores(tmp_path / "scores.safetensors")
+    kept.scores("ids", "Wrong postage", (), lambda: said)
+    kept.save()
+    again = KeptScores(tmp_path / "scores.safetensors")
+
+    assert again.scores("ids", "Wrong postage", (), lambda: said + 1)[0].tolist() == [1.0, 2.0]
+    assert again.scores("rows", "Wrong postage", (), lambda: said + 1)[0].tolist() == [2.0, 3.0]
+    assert again.scores("ids", "Wrong postage", (1,), lambda: said + 1)[0].tolist() == [2.0, 3.0]
