@@ -18,12 +18,14 @@ from training.scorecard_charts import reliability_chart, risk_chart
 MEASURES = ("hit@1", "hit@3", "hit@5", "mrr")
 STYLE = (
     ":root{color-scheme:light dark;--line:#8885;--soft:#888;--mark:#0a7ea4}"
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem}"
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem}"
     "h2{margin:2.2rem 0 .6rem}.scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
-    "td,th{padding:.3rem .8rem;text-align:right;border-bottom:1px solid var(--line);vertical-align:top}"
-    "td:first-child,th:first-child{text-align:left}.facts td{text-align:left}.own td{font-weight:600}"
-    ".charts{display:flex;flex-wrap:wrap;gap:2rem}figure{margin:0}figcaption,.soft{color:var(--soft);font-size:.9rem}"
-    "figcaption{max-width:20rem}svg text{font-size:11px;fill:currentColor}"
+    "td,th{padding:.3rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}"
+    "td:first-child,th:first-child{text-align:left}.own td{font-weight:600}"
+    ".facts td{text-align:left;vertical-align:top;white-space:normal}"
+    ".charts{display:flex;flex-wrap:wrap;gap:2rem;margin-bottom:1.2rem}figure{margin:0}"
+    "figcaption,.soft{color:var(--soft);font-size:.9rem}figcaption{max-width:20rem}"
+    "svg text{font-size:11px;fill:currentColor}"
 )
 
 
@@ -67,7 +69,7 @@ def _ranker_rows(card: Mapping[str, Any]) -> Iterator[Sequence[str]]:
     for name, slices in card["rankers"].items():
         yield _ranker(name, slices)
     if "dev" in card:
-        yield _ranker("system on the rows it was tuned on", card["dev"])
+        yield _ranker("system, on its tuning rows", card["dev"])
 
 
 def _ranker(name: str, slices: Mapping[str, Any]) -> list[str]:
@@ -82,7 +84,7 @@ def _ranker(name: str, slices: Mapping[str, Any]) -> list[str]:
 
 def _interval(score: Mapping[str, Any], measure: str) -> str:
     low, high = score[f"{measure}_95"]
-    return f"{low:.3f}-{high:.3f}"
+    return f"{low:.2f}–{high:.2f}"
 
 
 def _calibration(card: Mapping[str, Any]) -> Iterator[str]:
