@@ -152,7 +152,9 @@ def minutes_config() -> TrainingConfig:
         max_past=3_750,
         max_encoded=3_000,
         max_eval_rows=300,
-        closed_book_rows=30,
+        closed_book_rows=20,
+        paraphrased=30,
+        repeated=15,
     )
 
 
@@ -171,7 +173,9 @@ def demo_config() -> TrainingConfig:
         max_past=4_000,
         max_encoded=1_000,
         max_eval_rows=120,
-        closed_book_rows=20,
+        closed_book_rows=10,
+        paraphrased=15,
+        repeated=10,
     )
 
 
