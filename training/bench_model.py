@@ -37,8 +37,8 @@ from training.example import Example
 from training.fitting import fit_rows
 from training.mix import training_rows
 from training.origins import graph_examples
+from training.release_parts import weights_hash
 from training.rows import card_rows
-from training.run import weights_hash
 from training.sft import TrainingLog, train_adapter
 
 Floats = npt.NDArray[np.float32]

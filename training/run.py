@@ -11,13 +11,11 @@ beside its place and renamed into it, so that a killed run leaves none; its adap
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import logging
-import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,13 +25,11 @@ import numpy.typing as npt
 
 from graph.values import Catalog, write_atomically
 from inference.embedding import TextEncoder, VectorCache
-from inference.labelled import LabelledText, known_only, load_labelled, save_labelled
+from inference.labelled import LabelledText, load_labelled
 from inference.language_model import LanguageModel
 from inference.packed import LowerStates, open_forward
 from inference.prompt import prompt_hash
-from inference.ranker import Ranker
-from inference.release import ReleaseError, ReleaseInfo, hash_file, read_release, write_release_info
-from inference.rows import ModuleRows
+from inference.release import ReleaseError, ReleaseInfo, read_release, write_release_info
 from inference.shortlist import Shortlist
 from inference.vectors import KeptVectors
 from training.backends import choose_backend, open_backend
@@ -42,7 +38,7 @@ from training.checkpoint import checkpoint_folder, remove_checkpoint, remove_sta
 from training.choosing import nearest_candidates
 from training.comparison import HITS
 from training.config import TrainingConfig
-from training.corpus import Corpus, Report, read_corpus, stage_of
+from training.corpus import Report, read_corpus, stage_of
 from training.dataset import Dataset, build_dataset
 from training.deployed import measure_deployed
 from training.evaluate import scorecard
@@ -54,6 +50,15 @@ from training.mix import dev_rows, training_rows
 from training.preference.check import check_preference
 from training.preference.step import PreferenceLog, prefer
 from training.preference.votes import load_judged
+from training.release_parts import (
+    deployed_rows,
+    everything_known,
+    log_json,
+    requirements_to_ask,
+    versions_here,
+    weights_hash,
+    write_parts,
+)
 from training.rows import card_rows
 from training.scorecard_page import write_scorecard
 from training.sft import TrainingLog, frozen_layers, train_adapter
@@ -186,14 +191,14 @@ def train_release(
         verdict = _judge(
             hits, previous, dataset, catalog, feedback=feedback, config=config, report=report, vectors=cache
         )
-        deployed = _deployed_rows(ranker, corpus.catalog, memory=memory, lower=lower, report=report)
-        past = _everything_known(dataset, corpus, feedback)
+        deployed = deployed_rows(ranker, corpus.catalog, memory=memory, lower=lower, report=report)
+        past = everything_known(dataset, corpus, feedback)
         vectors = KeptVectors(cache) if cache is not None else None
         shortlist = Shortlist.fit(corpus.catalog, past, vectors=vectors)
         if vectors is not None:
             vectors.save(folder / "vectors.safetensors")
         write_atomically(folder / HITS, json.dumps(hits).encode())
-        _write_parts(folder, corpus.catalog, past, shortlist, deployed, ranker)
+        write_parts(folder, corpus.catalog, past, shortlist, deployed, ranker)
         info = ReleaseInfo(
             id=release_id,
             repository=name,
@@ -205,15 +210,15 @@ def train_release(
             base_model={"name": base_model.name, "weights": base_hash},
             prompt_hash=prompt_hash(model.tokenizer),
             created_at=now.isoformat(timespec="seconds"),
-            versions=_versions(),
-            training={**config.to_json(), "backend": choose_backend(), **_log_json(trained, preferred)},
+            versions=versions_here(),
+            training={**config.to_json(), "backend": choose_backend(), **log_json(trained, preferred)},
             encoder={"name": encoder.name, "weights": weights_hash(encoder)} if encoder is not None else {},
         )
         write_release_info(folder, info)  # complete but for the scorecard, which tells how it does as deployed
         del model, ranker, shortlist, dev, test  # the processes that load it need the room
         card |= measure_deployed(
             folder,
-            _asked(dataset, config.repeated),
+            requirements_to_ask(dataset, config.repeated),
             models=encoder.parent if encoder is not None else home / "models",
             progress=stage_of(report, "as deployed"),
         )
@@ -325,104 +330,3 @@ def _judge(
     )
     old = scorecard(ranker, dev, test, train=dataset.split("train"), closed_book_rows=0)
     return compare(candidate, {"hit@1": old["system_hits"], "hit@3": old["system_hits3"]})
-
-
-def _deployed_rows(
-    ranker: Ranker, catalog: Catalog, *, memory: dict[str, Floats], lower: LowerStates, report: Report
-) -> ModuleRows:
-    """
-    Carry the module rows over to the newest catalog: cards encoded again where the catalog differs, learned rows by id.
-    """
-    if catalog.fingerprint == ranker.catalog.fingerprint:
-        return ranker.rows
-    cards = card_rows(
-        ranker.model, catalog, memory=memory, lower=lower, progress=stage_of(report, "module cards as of now")
-    ).cards
-    place = {module: i for i, module in enumerate(ranker.catalog.module_ids)}
-    size = cards.shape[1]
-    learned = np.zeros((len(catalog.modules), size), dtype=np.float32)
-    bias, known = np.zeros(len(learned), dtype=np.float32), np.zeros(len(learned), dtype=np.float32)
-    for row, module in enumerate(catalog.module_ids):
-        if module in place:
-            at = place[module]
-            learned[row], bias[row], known[row] = (
-                ranker.rows.learned[at],
-                ranker.rows.bias[at],
-                ranker.rows.known[at],
-            )
-    return replace(ranker.rows, cards=cards, learned=learned, bias=bias, known=known)
-
-
-def _asked(dataset: Dataset, count: int) -> list[str]:
-    """
-    Requirements to ask a finished release: held-out ones first.
-    """
-    examples = (*dataset.split("test"), *dataset.split("dev"), *dataset.split("train"))
-    texts = (example.requirement for example in examples)
-    return list(dict.fromkeys(text for text in texts if any(map(str.isalnum, text))))[:count]
-
-
-def _everything_known(dataset: Dataset, corpus: Corpus, feedback: Sequence[LabelledText]) -> tuple[LabelledText, ...]:
-    """
-    What the deployed shortlist may know: the whole history up to now, or all texts from the graph, and the feedback.
-    """
-    if dataset.held_out == "history":
-        past = [LabelledText(row.id, row.text, row.modules, "history", row.date, row.files) for row in corpus.history]
-    else:
-        past = [example.labelled for example in dataset.examples if example.origin != "feedback"]
-    return known_only([*past, *feedback], corpus.catalog)
-
-
-def _write_parts(
-    folder: Path,
-    catalog: Catalog,
-    past: Sequence[LabelledText],
-    shortlist: Shortlist,
-    rows: ModuleRows,
-    ranker: Ranker,
-) -> None:
-    catalog.save(folder / "catalog.json")
-    save_labelled(folder / "past.jsonl", past)
-    if shortlist.classifier is not None:
-        shortlist.classifier.save(folder)
-    rows.save(folder / "rows.safetensors")
-    write_atomically(folder / "fusion.json", json.dumps(ranker.fusion.to_json(), indent=2).encode())
-    write_atomically(folder / "belonging.json", json.dumps(ranker.belonging.to_json()).encode())
-
-
-def weights_hash(base_model: Path) -> str:
-    weights = base_model / "model.safetensors"
-    return hash_file(weights if weights.is_file() else base_model / "model.safetensors.index.json")
-
-
-def _versions() -> dict[str, str]:
-    names = (
-        "signpost",
-        "torch",
-        "transformers",
-        "peft",
-        "tokenizers",
-        "safetensors",
-        "scikit-learn",
-    )
-    versions = {"python": platform.python_version(), "platform": platform.platform()}
-    for name in names:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = "not installed as a distribution"
-    return versions
-
-
-def _log_json(trained: TrainingLog, preferred: PreferenceLog | None) -> dict[str, Any]:
-    return {
-        "preferred": preferred.to_json() if preferred is not None else None,
-        "steps": trained.steps,
-        "tokens": trained.tokens,
-        "seconds": round(trained.seconds, 1),
-        "stopped_by_time": trained.stopped_by_time,
-        "stopped_early": trained.stopped_early,
-        "resumed_at": trained.resumed_at,
-        "dev": [list(row) for row in trained.dev],
-        "losses": [list(row) for row in trained.losses],
-    }

@@ -1,11 +1,13 @@
 """
 What is worth training? Direct and chain-of-thought rows in three mixes, each objective alone and both, an early end.
 
-    python -m tests.bench.bench_objectives OUT run --dataset DIR --catalog FILE [--only NAME …]
+    python -m tests.bench.bench_objectives OUT train --dataset DIR --catalog FILE
+    python -m tests.bench.bench_objectives OUT say --dataset DIR --catalog FILE
     python -m tests.bench.bench_objectives OUT table
 
 DIR is what `Dataset.save` wrote, FILE what `Catalog.save` wrote of its commit. Every run sees the same number of tokens
-and is measured on the same dev rows; OUT/NAME.json holds its figures, and a run that is there is not repeated.
+and is measured on the same dev rows: `train` by its rows, `say` by the ids and the reasons it says itself, which takes
+longer. What is in OUT already is not repeated.
 """
 
 from __future__ import annotations
@@ -13,19 +15,21 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from graph.values import Catalog
 from inference.evidence import EvidenceIndex
 from inference.language_model import LanguageModel
 from inference.packed import LowerStates, open_forward
 from inference.prompt import MODULE_LINE, end_token_id, explain_prompt, place_prompt
+from inference.rows import ModuleRows
 from inference.trie import pack_trie
 from inference.verifier import Verifier
 from training.backends import open_backend
@@ -38,7 +42,9 @@ from training.mix import dev_rows, training_rows
 from training.rows import card_rows
 from training.sft import frozen_layers, train_adapter
 
-BASE = TrainingConfig(token_budget=16_000, epochs=2, dev_checks=0, max_seconds=10**9, max_encoded=500)
+BASE = TrainingConfig(
+    token_budget=16_000, epochs=2, frozen_share=0.5, choice_share=0.0, dev_checks=0, max_seconds=10**9, max_encoded=500
+)
 RUNS: dict[str, TrainingConfig] = {
     "joint, direct:CoT 1:1": BASE,
     "joint, direct:CoT 1:0": replace(BASE, reasoning_share=0.0),
@@ -48,52 +54,89 @@ RUNS: dict[str, TrainingConfig] = {
     "joint 1:1, early end": replace(BASE, dev_checks=8, patience=2),
 }
 FIRST = "joint, direct:CoT 1:1"
+COLUMNS = ("learned rows", "card rows", "closed-book ids")
 
 
-def run(dataset: Dataset, catalog: Catalog, *, config: TrainingConfig, rows: int, reasons: int) -> dict[str, Any]:
+@dataclass
+class Bench:
     """
-    Train one adapter, and measure it on the first *rows* dev rows by hash, its reasoning on the first *reasons*.
+    What all runs share: the rows, the base model's folder, and what its frozen layers said.
     """
-    began = time.perf_counter()
-    base, tokenizer = open_backend("peft", ensure_base_model(None, models=Path(".demo/models")), config)
-    lower = LowerStates(frozen_layers(base))
-    forward = open_forward(base, pad=end_token_id(tokenizer), lower=lower)
-    start = card_rows(LanguageModel(base.eval(), tokenizer), catalog, memory={}, lower=lower)
-    log = train_adapter(
-        base.train(),
-        tokenizer,
-        training_rows(tokenizer, dataset, catalog, config),
-        start=start,
-        config=config,
-        dev=dev_rows(tokenizer, dataset, catalog, config),
-        forward=forward,
-    )
-    model = LanguageModel(base.eval(), tokenizer)
-    past = shortlist_texts(dataset)[-config.max_encoded :]
-    fitted = fit_rows(model, catalog, past, memory={}, lower=lower, report=lambda *_: None)
-    dev = sorted(dataset.split("dev"), key=lambda row: hashlib.sha256(row.id.encode()).hexdigest())[:rows]
-    prompts = [place_prompt(tokenizer, repository=catalog.repository, requirement=row.requirement) for row in dev]
-    features = [fitted.features(state) for state in model.hidden_in_batches(prompts, lower=lower)]
-    ids = catalog.module_ids
-    trie = pack_trie(model.id_tokens(ids))
-    scores = {
-        "learned rows": [columns[:, 0] for columns in features],
-        "card rows": [columns[:, 1] for columns in features],
-        "closed-book ids": [model.score_ids(prompt, trie) for prompt in prompts],
-    }
-    generates = config.reasoning_share > 0.0 and config.ranking_share < 1.0
-    return {
-        "seconds": round(time.perf_counter() - began, 1),
-        "trained_s": round(log.seconds, 1),
-        "tokens": log.tokens,
-        "steps": log.steps,
-        "stopped_early": log.stopped_early,
-        "hits": {
-            name: [float(ids[int(np.argmax(each))] in row.modules) for each, row in zip(found, dev, strict=True)]
-            for name, found in scores.items()
-        },
-        "reasons": reasoning(model, catalog, dev[:reasons]) if generates else None,
-    }
+
+    dataset: Dataset
+    catalog: Catalog
+    rows: int
+    reasons: int
+    base: Path
+    lower: LowerStates | None = None
+    start: ModuleRows | None = None
+
+    @property
+    def dev(self) -> list[Example]:
+        """
+        The first dev rows by hash.
+        """
+        return sorted(self.dataset.split("dev"), key=lambda row: hashlib.sha256(row.id.encode()).hexdigest())[
+            : self.rows
+        ]
+
+    def prompts(self, tokenizer: Any) -> list[str]:
+        repository = self.catalog.repository
+        return [place_prompt(tokenizer, repository=repository, requirement=row.requirement) for row in self.dev]
+
+    def hits(self, scores: Sequence[Any]) -> list[float]:
+        ids = self.catalog.module_ids
+        return [float(ids[int(np.argmax(one))] in row.modules) for one, row in zip(scores, self.dev, strict=True)]
+
+    def train(self, config: TrainingConfig, adapter: Path) -> dict[str, Any]:
+        """
+        Train one adapter, keep it, and rank the dev rows by the rows it gives.
+        """
+        base, tokenizer = open_backend("peft", self.base, config)
+        if self.lower is None:
+            self.lower = LowerStates(frozen_layers(base))
+        untrained = LanguageModel(base.eval(), tokenizer)
+        if self.start is None:
+            self.start = card_rows(untrained, self.catalog, memory={}, lower=self.lower)
+        log = train_adapter(
+            base.train(),
+            tokenizer,
+            training_rows(tokenizer, self.dataset, self.catalog, config),
+            start=self.start,
+            config=config,
+            dev=dev_rows(tokenizer, self.dataset, self.catalog, config),
+            forward=open_forward(base, pad=end_token_id(tokenizer), lower=self.lower),
+        )
+        base.save_pretrained(adapter, safe_serialization=True, save_embedding_layers=False)
+        model = LanguageModel(base.eval(), tokenizer)
+        past = shortlist_texts(self.dataset)[-config.max_encoded :]
+        fitted = fit_rows(model, self.catalog, past, memory={}, lower=self.lower, report=lambda *_: None)
+        states = model.hidden_in_batches(self.prompts(tokenizer), lower=self.lower)
+        features = [fitted.features(state) for state in states]
+        return {
+            "config": config.to_json(),
+            "seconds": round(log.seconds, 1),
+            "tokens": log.tokens,
+            "steps": log.steps,
+            "stopped_early": log.stopped_early,
+            "hits": {name: self.hits([columns[:, i] for columns in features]) for i, name in enumerate(COLUMNS[:2])},
+        }
+
+    def say(self, config: TrainingConfig, adapter: Path) -> dict[str, Any]:
+        """
+        Let a kept adapter say ids, scored exactly, and reasons where it learned to give some.
+        """
+        tokenizer = AutoTokenizer.from_pretrained(self.base, local_files_only=True)
+        base = AutoModelForCausalLM.from_pretrained(self.base, local_files_only=True)
+        merged = PeftModel.from_pretrained(base, adapter).merge_and_unload()
+        model = LanguageModel(merged.eval(), tokenizer)
+        trie = pack_trie(model.id_tokens(self.catalog.module_ids))
+        scores = [model.score_ids(prompt, trie) for prompt in self.prompts(tokenizer)]
+        reasons = config.reasoning_share > 0.0 and config.ranking_share < 1.0
+        return {
+            "hits": {COLUMNS[2]: self.hits(scores)},
+            "reasons": reasoning(model, self.catalog, self.dev[: self.reasons]) if reasons else None,
+        }
 
 
 def reasoning(model: LanguageModel, catalog: Catalog, rows: Sequence[Example]) -> dict[str, float]:
@@ -124,29 +167,51 @@ def reasoning(model: LanguageModel, catalog: Catalog, rows: Sequence[Example]) -
     return {"asked": asked, "survived": survived / max(asked, 1), "named": named / max(asked, 1)}
 
 
-def table(runs: dict[str, dict[str, Any]]) -> str:
+def table(runs: Mapping[str, Mapping[str, Any]]) -> str:
     """
     One line a run: hit@1 with its interval, and the paired test against the first run.
     """
-    columns = ("learned rows", "card rows", "closed-book ids")
     lines = [
         "| run | steps | tokens | learned rows @1 (95 %), p | card rows | closed-book ids | reasons left | names it |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name, figures in runs.items():
-        cells = []
-        for column in columns:
-            hits = figures["hits"][column]
-            low, high = bootstrap_interval(hits)
-            p = f", {mcnemar(hits, runs[FIRST]['hits'][column]):.2f}" if FIRST in runs and name != FIRST else ""
-            cells.append(f"{np.mean(hits):.3f} ({low:.2f}-{high:.2f}){p}")
-        said = figures["reasons"]
-        reasons = [f"{said['survived']:.0%} of {said['asked']}", f"{said['named']:.0%}"] if said else ["-", "-"]
+        cells = [_cell(figures, runs[FIRST], column, itself=name == FIRST) for column in COLUMNS]
+        said = figures.get("reasons")
+        cells += [f"{said['survived']:.0%} of {said['asked']}", f"{said['named']:.0%}"] if said else ["-", "-"]
         early = ", ended early" if figures["stopped_early"] else ""
-        lines.append(
-            f"| {name} | {figures['steps']}{early} | {figures['tokens']:,} | {' | '.join([*cells, *reasons])} |"
-        )
+        lines.append(f"| {name} | {figures['steps']}{early} | {figures['tokens']:,} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _cell(figures: Mapping[str, Any], first: Mapping[str, Any], column: str, *, itself: bool) -> str:
+    hits = figures["hits"].get(column)
+    if hits is None:
+        return "-"
+    low, high = bootstrap_interval(hits)
+    other = first["hits"].get(column)
+    p = f", {mcnemar(hits, other):.2f}" if other is not None and not itself else ""
+    return f"{np.mean(hits):.3f} ({low:.2f}-{high:.2f}){p}"
+
+
+def read(out: Path) -> dict[str, dict[str, Any]]:
+    """
+    All figures that are there, by run.
+    """
+    found = {}
+    for name in RUNS:
+        trained, said = (_file(out, name, part) for part in ("train", "say"))
+        if trained.exists():
+            found[name] = json.loads(trained.read_text())
+            if said.exists():
+                more = json.loads(said.read_text())
+                found[name]["hits"] |= more["hits"]
+                found[name]["reasons"] = more["reasons"]
+    return found
+
+
+def _file(out: Path, name: str, part: str) -> Path:
+    return out / f"{''.join(c if c.isalnum() else '-' for c in name)}.{part}.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -154,31 +219,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("out", type=Path)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("table")
-    running = commands.add_parser("run")
-    running.add_argument("--dataset", type=Path, required=True)
-    running.add_argument("--catalog", type=Path, required=True)
-    running.add_argument("--only", nargs="*", default=list(RUNS), choices=list(RUNS), metavar="NAME")
-    running.add_argument("--tokens", type=int, default=BASE.token_budget)
-    running.add_argument("--rows", type=int, default=150)
-    running.add_argument("--reasons", type=int, default=20)
+    for command in ("train", "say"):
+        running = commands.add_parser(command)
+        running.add_argument("--dataset", type=Path, required=True)
+        running.add_argument("--catalog", type=Path, required=True)
+        running.add_argument("--tokens", type=int, default=BASE.token_budget)
+        running.add_argument("--rows", type=int, default=150)
+        running.add_argument("--reasons", type=int, default=20)
     chosen = parser.parse_args(arguments)
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    if chosen.command == "run":
-        dataset, catalog = load_dataset(chosen.dataset), Catalog.load(chosen.catalog)
-        for name in chosen.only:
-            config = replace(RUNS[name], token_budget=chosen.tokens)
-            kept = _file(chosen.out, name)
-            if not kept.exists():
-                found = run(dataset, catalog, config=config, rows=chosen.rows, reasons=chosen.reasons)
-                kept.write_text(json.dumps({"config": config.to_json(), **found}))
-            print(table({name: json.loads(kept.read_text())}), flush=True)
-        return
-    kept_runs = {name: _file(chosen.out, name) for name in RUNS if _file(chosen.out, name).exists()}
-    print(table({name: json.loads(file.read_text()) for name, file in kept_runs.items()}))
-
-
-def _file(out: Path, name: str) -> Path:
-    return out / f"{''.join(c if c.isalnum() else '-' for c in name)}.json"
+    if chosen.command != "table":
+        chosen.out.mkdir(parents=True, exist_ok=True)
+        bench = Bench(
+            load_dataset(chosen.dataset),
+            Catalog.load(chosen.catalog),
+            rows=chosen.rows,
+            reasons=chosen.reasons,
+            base=ensure_base_model(None, models=Path(".demo/models")),
+        )
+        parts: dict[str, Callable[[TrainingConfig, Path], dict[str, Any]]] = {"train": bench.train, "say": bench.say}
+        for name, config in RUNS.items():
+            kept = _file(chosen.out, name, chosen.command)
+            adapter = kept.with_suffix("").with_suffix("")
+            if not kept.exists() and (chosen.command == "train" or adapter.is_dir()):
+                found = parts[chosen.command](replace(config, token_budget=chosen.tokens), adapter)
+                kept.write_text(json.dumps(found))
+                print(f"{name}: {chosen.command}", flush=True)
+    print(table(read(chosen.out)))
 
 
 if __name__ == "__main__":
