@@ -132,7 +132,8 @@ def show_bench(console: Console, results: dict[str, Any], details: dict[str, Any
         paired = ", ".join(f"{other} p = {values['hit@1']:.3f}" for other, values in found["paired"].items())
         latency = found["latency_ms"]
         console.print(
-            f"system against {paired} (McNemar, hit@1). Calibration error {found['ece']:.3f}. "
+            f"system against {paired} (McNemar, hit@1). Calibration error {found['ece']:.3f} "
+            f"(by chance {found['ece_by_chance']:.3f}). "
             f"Features of one requirement: {latency['p50']} ms (p50), {latency['p95']} ms (p95).",
             highlight=False,
         )

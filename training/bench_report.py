@@ -60,7 +60,8 @@ def _set_parts(name: str, rankers: Mapping[str, Any], found: Mapping[str, Any]) 
             ("ranker", "n", "p, hit@1", "p, hit@3"),
             [(other, v["n"], _chance(v["hit@1"]), _chance(v["hit@3"])) for other, v in found["paired"].items()],
         ),
-        f"<p>Calibration error {found['ece']:.3f}. Sure of {_percent(sure['coverage'])} of the rows, {precise}. "
+        f"<p>Calibration error {found['ece']:.3f}; exactly right confidences would show {found['ece_by_chance']:.3f} "
+        f"with so few rows. Sure of {_percent(sure['coverage'])} of the rows, {precise}. "
         f"Accuracy {_percent(sure['accuracy'])}; on the most confident 80 % of the rows "
         f"{_percent(sure['accuracy_at_80_coverage'])}.</p>",
         _reliability_chart(found["reliability"]),

@@ -15,7 +15,15 @@ from inference.fusion import Fusion
 from inference.ranker import best_first
 from training.bench_rankers import Measured, Said
 from training.bench_set import BenchRow
-from training.metrics import expected_calibration_error, hit_at_k, mcnemar, mean, score, strict_at_k
+from training.metrics import (
+    calibration_error_by_chance,
+    expected_calibration_error,
+    hit_at_k,
+    mcnemar,
+    mean,
+    score,
+    strict_at_k,
+)
 
 COMPARED_WITH = ("bm25", "code-rag", "shortlist", "with model", "model alone")
 WORST_MISSES = 30
@@ -53,6 +61,7 @@ def summarise(
         "recall@20": mean([hit_at_k(r, t, 20) for r, t in zip(system, truth, strict=True)]),
         "by_modules": _by_modules(system, truth),
         "ece": expected_calibration_error(confidences, correct),
+        "ece_by_chance": calibration_error_by_chance(confidences),
         "reliability": _reliability(confidences, correct),
         "risk_coverage": _risk_coverage(confidences, correct),
         "sure": _sure(confidences, correct, fusion.threshold),

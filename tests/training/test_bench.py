@@ -130,6 +130,7 @@ def test_one_module_is_always_right(bench_folder: Path, bench_repository: Path, 
 
     assert done["results"]["test"]["system"]["all"]["hit@1"] == 1.0
     assert done["details"]["sets"]["test"]["ece"] == 0.0
+    assert done["details"]["sets"]["test"]["ece_by_chance"] == 0.0
 
 
 def test_a_file_cut_short_is_named(bench_folder: Path) -> None:
