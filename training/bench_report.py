@@ -17,7 +17,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 table { border-collapse: collapse; width: 100%; margin: 1rem 0; font-size: 14px }
 th, td { text-align: right; padding: .25rem .5rem; border-bottom: 1px solid var(--line); vertical-align: top }
 th:first-child, td:first-child, td.text, th.text { text-align: left }
-td.text { white-space: pre-wrap; overflow-wrap: anywhere }
+td.text { white-space: pre-wrap; overflow-wrap: anywhere } td.text + td.text { min-width: 13rem }
 tr.system td { font-weight: 600 }
 figure { display: inline-block; margin: .5rem 1rem .5rem 0 } figcaption, .faint { color: var(--faint) }
 svg { max-width: 100% } svg text { font: 11px system-ui, sans-serif; fill: var(--faint) }
