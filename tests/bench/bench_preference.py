@@ -51,7 +51,7 @@ from training.sft import train_adapter
 SFT = TrainingConfig(
     token_budget=140_000,
     epochs=1,
-    max_seconds=800.0,
+    max_seconds=640.0,
     checkpoint_steps=10,
     dev_checks=0,
     max_graph_examples=0,
