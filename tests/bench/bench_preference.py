@@ -59,7 +59,7 @@ SFT = TrainingConfig(
     ranking_share=0.15,
 )
 STEPS = ("kto", "dpo", "grpo", "more")
-FEEDBACK = 128  # newest requirements that are voted on and corrected
+FEEDBACK = 96  # newest requirements that are voted on and corrected
 ENCODED = 300  # past requirements that the module rows are fitted on
 BASE = Path(".demo/models")
 
@@ -281,7 +281,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--repo", type=Path)
     parser.add_argument("--minutes", type=float, default=9.0)
     parser.add_argument("--rate", type=float, default=PreferenceConfig.learning_rate)
-    parser.add_argument("--steps", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--reasoning", type=float, default=0.0)
     parser.add_argument("--as", dest="name")
     parser.add_argument("--of", default="sft")
