@@ -215,9 +215,9 @@ def measure_ids(out: Path, name: str, *, rows: int) -> None:
     Closed-book ids of one adapter on the newest rows.
     """
     _, dataset = material(out)
-    examples = dataset.split("test")[-rows:]
+    examples = dataset.split("test")[::-1][:rows]
     used = time.process_time()
-    rankings = closed_book(out, name, examples, out / name / f"closed-{rows}.jsonl")
+    rankings = closed_book(out, name, examples, out / name / "closed-book.jsonl")
     hits = {f"closed-book hit@{k}": _hits(rankings, examples, k) for k in (1, 3)}
     _write_hits(out / name / "ids-hits.json", hits, used)
 
@@ -227,7 +227,7 @@ def measure_rows(out: Path, name: str, *, rows: int) -> None:
     Module rows of one adapter, fitted as in every release, only on fewer past requirements.
     """
     catalog, dataset = material(out)
-    examples = dataset.split("test")[-rows:]
+    examples = dataset.split("test")[::-1][:rows]
     used = time.process_time()
     model, tokenizer = opened(out, name)
     language_model = LanguageModel(model.eval().merge_and_unload(), tokenizer)
