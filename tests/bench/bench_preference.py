@@ -51,7 +51,7 @@ from training.sft import train_adapter
 SFT = TrainingConfig(
     token_budget=140_000,
     epochs=1,
-    max_seconds=800.0,
+    max_seconds=640.0,
     checkpoint_steps=10,
     dev_checks=0,
     max_graph_examples=0,
@@ -59,7 +59,7 @@ SFT = TrainingConfig(
     ranking_share=0.15,
 )
 STEPS = ("kto", "dpo", "grpo", "more")
-FEEDBACK = 128  # newest requirements that are voted on and corrected
+FEEDBACK = 96  # newest requirements that are voted on and corrected
 ENCODED = 300  # past requirements that the module rows are fitted on
 BASE = Path(".demo/models")
 
@@ -215,9 +215,9 @@ def measure_ids(out: Path, name: str, *, rows: int) -> None:
     Closed-book ids of one adapter on the newest rows.
     """
     _, dataset = material(out)
-    examples = dataset.split("test")[-rows:]
+    examples = dataset.split("test")[::-1][:rows]
     used = time.process_time()
-    rankings = closed_book(out, name, examples, out / name / f"closed-{rows}.jsonl")
+    rankings = closed_book(out, name, examples, out / name / "closed-book.jsonl")
     hits = {f"closed-book hit@{k}": _hits(rankings, examples, k) for k in (1, 3)}
     _write_hits(out / name / "ids-hits.json", hits, used)
 
@@ -227,7 +227,7 @@ def measure_rows(out: Path, name: str, *, rows: int) -> None:
     Module rows of one adapter, fitted as in every release, only on fewer past requirements.
     """
     catalog, dataset = material(out)
-    examples = dataset.split("test")[-rows:]
+    examples = dataset.split("test")[::-1][:rows]
     used = time.process_time()
     model, tokenizer = opened(out, name)
     language_model = LanguageModel(model.eval().merge_and_unload(), tokenizer)
@@ -281,7 +281,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--repo", type=Path)
     parser.add_argument("--minutes", type=float, default=9.0)
     parser.add_argument("--rate", type=float, default=PreferenceConfig.learning_rate)
-    parser.add_argument("--steps", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--reasoning", type=float, default=0.0)
     parser.add_argument("--as", dest="name")
     parser.add_argument("--of", default="sft")
