@@ -35,8 +35,8 @@ _MARKUP = (
 _USELESS = re.compile(
     r"^(deprecated|todo|fixme|note|warning|see\b|example|internal|copyright|licen[sc]ed?|author|created (by|on)|usage|"
     r"default constructor|constructor|destructor|getter|setter|accessor|convenience|alias|overrid|inherit|same as|"
-    r"test (for|of|that)|tests? |\w+ed (when|by|if|from|on|under)\b|dummy|do nothing|no-?op|called |useless|like |similar |not |"
-    r"@|\.\.|:|>>>|[-=~#*]{3})",
+    r"test (for|of|that)|tests? |\w+ed (when|by|if|from|on|under)\b|dummy|do nothing|no-?op|called |"
+    r"useless|like |similar |not |@|\.\.|:|>>>|[-=~#*]{3})",
     re.I,
 )
 _TALK = (
