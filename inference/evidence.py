@@ -25,6 +25,18 @@ LEAST_ALIKE = 0.2
 """Cosine below which a past requirement shares a word by chance; read by eye on two repositories."""
 
 
+_IDLE = frozenset(
+    re.findall(
+        r"\w+",
+        """
+    again all already also always another any before better both but even every good instead just less more most much
+    must never now off old only other out over really same still than too under until up very well while without
+        """,
+    )
+)
+"""Words that a small repository has in few modules by chance, and that never tell where something belongs."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Definition:
     symbol: Symbol
@@ -76,15 +88,14 @@ class EvidenceIndex:
             without: (file path, qualified name) of a symbol that must not be used: the one a training text was made of.
             symbols, past: At most so many of each.
         """
-        found = [
-            *self._symbols(requirement, module, without=without)[:symbols],
-            *_past(module, nearest)[:past],
-            *self._relations(module, others)[:1],
-        ]
-        return tuple(found)
+        found = [*self._symbols(requirement, module, without=without)[:symbols], *_past(module, nearest)[:past]]
+        relations = (
+            self._relations(module, others)[:1] if found else []
+        )  # alone, an import says nothing of what is asked
+        return (*found, *relations)
 
     def _symbols(self, requirement: str, module: str, *, without: tuple[str, str] | None) -> list[Evidence]:
-        asked = _stems(requirement) & self._rarity.keys()
+        asked = frozenset(stem(word) for word in words(requirement) if word not in _IDLE) & self._rarity.keys()
         spoken = {stem(word): as_written(word, requirement) for word in reversed(words(requirement))}
         scored = []
         for definition in self._definitions.get(module, ()):
@@ -117,13 +128,16 @@ class EvidenceIndex:
 
 def _unlike(found: Iterable[tuple[_Definition, list[str]]]) -> Iterator[tuple[_Definition, list[str]]]:
     """
-    Leave out what says nothing new: a class's constructor behind the class, the second form of an overloaded method.
+    Leave out what says nothing new: a class's constructor behind the class, the second form of an overloaded method, a
+    member that meets only words which its class meets already.
     """
-    seen = set()
+    seen: dict[tuple[str, str], set[str]] = {}
     for definition, met in found:
+        owner = definition.symbol.qualified.rpartition(".")[0].rpartition(".")[2]
+        said = seen.get((definition.file, owner), set())
         name = (definition.file, definition.symbol.name)
-        if name not in seen:
-            seen.add(name)
+        if name not in seen and not (said and said >= set(met)):
+            seen[name] = set(met)
             yield definition, met
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from graph.values import Catalog, PastRequirement, Progress, write_atomically
-from inference.evidence import EvidenceIndex
+from inference.evidence import LEAST_ALIKE, EvidenceIndex
 from inference.labelled import LabelledText, known_only
 from inference.lexical import PastIndex
 from inference.reasoning import template_reasoning, worth_telling
@@ -180,7 +180,7 @@ def _with_reasoning(dataset: Dataset, catalog: Catalog, progress: Progress) -> I
             index.gather(
                 example.requirement,
                 example.modules[0],
-                others=distinct(module for n in nearest for module in n.row.modules),
+                others=distinct(m for n in nearest if n.similarity >= LEAST_ALIKE for m in n.row.modules),
                 nearest=nearest,
                 without=example.symbol,
             )

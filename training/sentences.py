@@ -35,8 +35,8 @@ _MARKUP = (
 _USELESS = re.compile(
     r"^(deprecated|todo|fixme|note|warning|see\b|example|internal|copyright|licen[sc]ed?|author|created (by|on)|usage|"
     r"default constructor|constructor|destructor|getter|setter|accessor|convenience|alias|overrid|inherit|same as|"
-    r"test (for|of|that)|tests? |\w+ed (when|by|if)\b|dummy|do nothing|no-?op|called |useless|like |similar |not |"
-    r"@|\.\.|:|>>>|[-=~#*]{3})",
+    r"test (for|of|that)|tests? |\w+ed (when|by|if|from|on|under)\b|dummy|do nothing|no-?op|called |"
+    r"useless|like |similar |not |@|\.\.|:|>>>|[-=~#*]{3})",
     re.I,
 )
 _TALK = (
@@ -58,9 +58,7 @@ _PARTICLES = frozenset(
     ["the", "a", "an", "all", "each", "any", "every", "its", "up", "down", "out", "off", "over", "this"]
 )
 _PREPOSITIONS = frozenset(["to", "from", "for", "in", "on", "of", "by", "with", "at", "as", "using", "and", "or"])
-_WHETHER = re.compile(
-    r"^(?:returns?|gives?|gets?|yields?)?\s*(?:true|whether|`?true`?)\s+(?:if|when|iff|whether)?\s*", re.I
-)
+_WHETHER = re.compile(r"^(?:(?:returns?|gives?|gets?|yields?) )?(?:`?true`?,? (?:if|when|iff)|whether) ", re.I)
 _SECOND_VERB = re.compile(r"(\band |, |\bor |\bthen )([a-z]+s) (?=(?:the|a|an|its|it|all|each|every|this|those|any)\b)")
 _NO_VERBS = frozenset(["this", "these", "not", "all", "with", "if", "is", "and", "for", "like", "given"])
 _SENTENCE_END = re.compile(r"(?<=[a-z0-9)\"'])[.:;](?:\s|$)")

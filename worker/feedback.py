@@ -211,6 +211,16 @@ def confirmed_feedback(session: Session, repository_id: str) -> list[FeedbackRow
     return [feedback for group in groups.values() for feedback in _countable(group)]
 
 
+def asked_questions(session: Session, repository_id: str) -> list[Question]:
+    """
+    What was asked about a repository and was not taken back, oldest first: commits may have answered it since.
+    """
+    asked = select(Question).where(
+        Question.repository_id == repository_id, Question.text != "", Question.withdrawn_at.is_(None)
+    )
+    return list(session.scalars(asked.order_by(Question.created_at, Question.id)))
+
+
 def _countable(group: Sequence[tuple[FeedbackRow, bool]]) -> list[FeedbackRow]:
     modules = {feedback.module for feedback, _ in group}
     people = {feedback.person for feedback, _ in group}

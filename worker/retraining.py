@@ -15,6 +15,7 @@ from inference.labelled import LabelledText, save_labelled
 from training.preference.votes import JudgedAnswer, save_judged
 from worker import store
 from worker.settings import Settings
+from worker.tables import Question
 
 if TYPE_CHECKING:
     from training.writer import Writer
@@ -133,7 +134,7 @@ def writer_of(settings: Settings) -> "Writer | None":
 
 def make_order(session: Session, settings: Settings, training_id: str) -> TrainingOrder:
     """
-    Write the confirmed feedback of a training's repository down, and say what to train.
+    Write the confirmed feedback and the questions of a training's repository down, and say what to train.
 
     SQL keeps which corrections those are: their authors are told when the release is in use.
     """
@@ -148,7 +149,11 @@ def make_order(session: Session, settings: Settings, training_id: str) -> Traini
         home=settings.home,
         base_model=settings.base_model,
         encoder=settings.encoder,
-        corrections=write_corrections(settings.home / "corrections" / f"{training_id}.jsonl", feedback),
+        corrections=write_corrections(
+            settings.home / "corrections" / f"{training_id}.jsonl",
+            feedback,
+            store.asked_questions(session, repository.id),
+        ),
         previous=Path(active.folder) if active else None,
         preset=training.preset,
         events=settings.home / "trainings" / training_id,
@@ -161,20 +166,28 @@ def make_order(session: Session, settings: Settings, training_id: str) -> Traini
     )
 
 
-def write_corrections(path: Path, rows: Sequence[store.FeedbackRow]) -> Path | None:
+def write_corrections(path: Path, rows: Sequence[store.FeedbackRow], questions: Sequence[Question] = ()) -> Path | None:
     """
-    Write the labels that the feedback gives, one per requirement; None when there are none.
+    Write the labels that the feedback gives, one per requirement; None when there is nothing to write.
 
     The same requirement asked twice is one label; where people named several modules the
-    one named most comes first.
+    one named most comes first. Other questions follow without a label: the training looks
+    for commits that answered them.
     """
     asked: dict[str, list[store.FeedbackRow]] = defaultdict(list)
     for row in rows:
         asked[store.normalised(row.text)].append(row)
-    if not asked:
+    open_ones = {store.normalised(question.text): question for question in reversed(questions)}
+    unlabelled = [
+        LabelledText(one.id, one.text, (), "question", one.created_at.isoformat(timespec="seconds"))
+        for text, one in reversed(open_ones.items())
+        if text not in asked
+    ]
+    labels = [_label(group) for group in asked.values()] + unlabelled
+    if not labels:
         return None
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_labelled(path, [_label(group) for group in asked.values()])
+    save_labelled(path, labels)
     return path
 
 

@@ -35,6 +35,7 @@ def test_documentation_becomes_a_command(doc: str, text: str) -> None:
     ("doc", "core"),
     [
         ("Roads of a country, sorted", ("roads of a country, sorted", "thing")),
+        ("True heading of a road", ("the true heading of a road", "thing")),
         ("Minimum width of one tile", ("the minimum width of one tile", "thing")),
         ("Represents a stop of a trip", ("a stop of a trip", "thing")),
         ("The length is kept in meters", ("the length is kept in meters", "statement")),

@@ -71,16 +71,21 @@ def test_a_release_that_is_worse_is_kept_but_not_promoted(released, sqlite_sessi
     assert active_id(sqlite_sessions) == released.id
 
 
-def test_confirmed_feedback_goes_into_the_training(sqlite_sessions, connection, settings, work):
+def test_confirmed_feedback_and_other_questions_go_into_the_training(sqlite_sessions, connection, settings, work):
     with sqlite_sessions.begin() as session:
         answer = correction(session, "where is VAT added?", "shop.cart")
-        correction(session, "only one said so", "shop.mail", people=("ana",))
+        other = correction(session, "only one said so", "shop.mail", people=("ana",))
+        taken_back = correction(session, "never mind", "shop.mail", people=("ana",))
+        store.question(session, taken_back.question_id).withdrawn_at = NOON
     training_id = order_training(sqlite_sessions, connection)
     work("training")
 
     written = load_labelled(settings.home / "corrections" / f"{training_id}.jsonl")
     date = NOON.isoformat(timespec="seconds")
-    assert written == (LabelledText(answer.question_id, "where is VAT added?", ("shop.cart",), "feedback", date),)
+    assert written == (
+        LabelledText(answer.question_id, "where is VAT added?", ("shop.cart",), "feedback", date),
+        LabelledText(other.question_id, "only one said so", (), "question", date),
+    )
 
 
 def test_trusted_votes_and_the_step_of_the_settings_go_into_the_training(sqlite_sessions, settings):
