@@ -147,15 +147,15 @@ def minutes_config() -> TrainingConfig:
     return TrainingConfig(
         frozen_share=0.67,
         learning_rate=1e-3,
-        token_budget=400_000,
+        token_budget=360_000,
         epochs=2,
-        max_seconds=300.0,
+        max_seconds=270.0,
         ranking_share=0.85,
         dev_rows=300,
         max_past=3_750,
         max_encoded=3_000,
         max_eval_rows=300,
-        closed_book_rows=20,
+        closed_book_rows=10,
         paraphrased=30,
         repeated=15,
     )

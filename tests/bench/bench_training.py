@@ -123,6 +123,7 @@ def release(repository: Path, *, name: str, home: Path, preset: str) -> str:
     def report(stage: str, done: int, total: int, detail: str) -> None:
         if stage != current[0]:
             stages.append((current[0], *clock.lap()))
+            print(_stage_line(stages[-1]), flush=True)  # a run that is cut off has told this much
             current[0] = stage
 
     trained = train_release(
@@ -142,7 +143,7 @@ def release(repository: Path, *, name: str, home: Path, preset: str) -> str:
         [
             "| stage | wall s | CPU s |",
             "|---|---|---|",
-            *(f"| {stage} | {wall:.1f} | {cpu:.1f} |" for stage, cpu, wall in (*stages, total)),
+            *map(_stage_line, (*stages, total)),
             f"Child processes: {children.ru_utime + children.ru_stime:.1f} CPU seconds. "
             f"Peak: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1_024} MB.",
             json.dumps(
@@ -150,6 +151,11 @@ def release(repository: Path, *, name: str, home: Path, preset: str) -> str:
             ),
         ]
     )
+
+
+def _stage_line(stage: tuple[str, float, float]) -> str:
+    name, cpu, wall = stage
+    return f"| {name} | {wall:.1f} | {cpu:.1f} |"
 
 
 def table(runs: Sequence[dict[str, Any]]) -> str:

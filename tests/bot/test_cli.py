@@ -16,7 +16,7 @@ import pytest
         (["ask", "x"], {"SIGNPOST_REDIS_URL": "redis://:secret@127.0.0.1:1/0"}, "check SIGNPOST_REDIS_URL"),
         (["ask", "x"], {"SIGNPOST_DATABASE_URL": "postgresql://a:secret@127.0.0.1:1/x"}, "check SIGNPOST_DATABASE_URL"),
         (["ask", "x"], {"SIGNPOST_RETRAIN_DAYS": "soon"}, "SIGNPOST_RETRAIN_DAYS must be"),
-        (["train", ".", "--preference", "ppo"], {}, "with +none, +kto, +dpo, +grpo or without, got 'full+ppo'"),
+        (["train", ".", "--preference", "ppo"], {}, "with +none, +kto, +dpo, +grpo or without, got 'auto+ppo'"),
         (["ask", "x"], {}, "No repository was added yet"),
         (["dataset", "show", "nowhere"], {}, "signpost dataset build"),
         (["graph", "stats", "nowhere"], {}, "nowhere"),
