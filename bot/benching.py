@@ -146,6 +146,9 @@ def _show_model(console: Console, about: dict[str, Any] | None) -> None:
     if about is None:
         return
     fusion, flips = about["fusion on dev"], about["flips"]
+    if "left out" in about:
+        seen = ", ".join(f"{count} of {name}" for name, count in about["left out"].items())
+        console.print(f"Rows that {about['release']} was trained on are left out: {seen}.", highlight=False)
     said = ""
     if fusion["n"]:
         pairs = [
