@@ -115,21 +115,21 @@ def show_bench(console: Console, results: dict[str, Any], details: dict[str, Any
         found = details["sets"][name]
         counts = next(iter(rankers.values()))
         rows = f"{counts['all']['n']} rows, {counts['no_name']['n']} without a name; percent, with 95 % intervals"
-        table = Table(title=f"{details['name']}: {name} ({rows})", title_justify="left")
-        for heading in ("ranker", "hit@1", "hit@3", "@5", "MRR", "no-name @1", "@3"):
+        table = Table(title=f"{details['name']}: {name} ({rows})", title_justify="left", box=None, pad_edge=False)
+        for heading in ("ranker", "n", "hit@1", "hit@3", "@5", "MRR", "no-name", "@3"):
             table.add_column(heading, justify="left" if heading == "ranker" else "right", no_wrap=True)
         for ranker, parts in rankers.items():
             whole, bare = parts["all"], parts["no_name"]
-            some = "" if whole["n"] == counts["all"]["n"] else f" (n = {whole['n']})"
             table.add_row(
-                f"[bold]{ranker}[/bold]" if ranker == "system" else ranker + some,
+                f"[bold]{ranker}[/bold]" if ranker == "system" else ranker,
+                str(whole["n"]),
                 *(_with_interval(whole, measure) for measure in ("hit@1", "hit@3")),
                 f"{100 * whole['hit@5']:.1f}",
                 f"{100 * whole['mrr']:.1f}",
                 *(f"{100 * bare[measure]:.1f}" if bare["n"] else "-" for measure in ("hit@1", "hit@3")),
             )
         console.print(table)
-        paired = ", ".join(f"{other} p = {values['hit@1']:.3f}" for other, values in found["paired"].items())
+        paired = ", ".join(f"{other} {_chance(values['hit@1'])}" for other, values in found["paired"].items())
         latency = found["latency_ms"]
         console.print(
             f"system against {paired} (McNemar, hit@1). Calibration error {found['ece']:.3f} "
@@ -146,6 +146,9 @@ def _show_model(console: Console, about: dict[str, Any] | None) -> None:
     if about is None:
         return
     fusion, flips = about["fusion on dev"], about["flips"]
+    if "left out" in about:
+        seen = ", ".join(f"{count} of {name}" for name, count in about["left out"].items())
+        console.print(f"Rows that {about['release']} was trained on are left out: {seen}.", highlight=False)
     said = ""
     if fusion["n"]:
         pairs = [
@@ -157,6 +160,10 @@ def _show_model(console: Console, about: dict[str, Any] | None) -> None:
         f"Another order of the candidates changes the first one in {100 * flips['rate']:.0f} % of the prompts.",
         highlight=False,
     )
+
+
+def _chance(p: float) -> str:
+    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
 
 
 def _with_interval(score: dict[str, Any], measure: str) -> str:

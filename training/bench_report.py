@@ -101,6 +101,9 @@ def _model_parts(about: Mapping[str, Any] | None) -> list[str]:
     )
     flips, fusion = about["flips"], about["fusion on dev"]
     parts = ["<h2>Language model</h2>", f"<p>{facts}.</p>"]
+    if "left out" in about:
+        seen = ", ".join(f"{count} of {escape(name)}" for name, count in about["left out"].items())
+        parts.append(f"<p>Rows that it was trained on are left out: {seen}.</p>")
     if fusion["n"]:
         parts.append(
             f"<p>On {fusion['n']} dev rows, each fifth judged by weights fitted on the others, the fusion puts a true "

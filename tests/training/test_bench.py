@@ -159,12 +159,14 @@ def test_the_command_prints_a_table(
     bench_folder: Path, bench_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SIGNPOST_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "80")
     asked = ["bench", str(bench_folder), "--repo", str(bench_repository), "--no-encoder", "--quick"]
     result = CliRunner().invoke(app, asked)
 
     assert result.exit_code == 0
     assert "system" in result.output
     assert "McNemar" in result.output
+    assert not [line for line in result.output.splitlines() if line.startswith("system ") and "…" in line]
 
 
 def test_an_unknown_release_is_one_sentence(

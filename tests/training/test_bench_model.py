@@ -1,12 +1,15 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from bot.benching import show_bench
 from graph.values import Catalog
 from inference.fusion import HeldOut
 from inference.labelled import known_only
@@ -189,8 +192,12 @@ def test_a_release_is_measured_on_the_rows_it_has_not_seen(
     bench_folder: Path, bench_repository: Path, tmp_path: Path, release: Callable[..., Path]
 ) -> None:
     source = partial(release_model, folder=release([f"c{number}" for number in range(150, 170)]), config=TINY)
-    done = run_bench(bench_folder, repository=bench_repository, out=None, cache=tmp_path / "cache", model=source)
+    done = run_bench(bench_folder, repository=bench_repository, out=tmp_path, cache=tmp_path / "cache", model=source)
+    screen = Console(file=StringIO(), width=200)
+    show_bench(screen, done["results"], done["details"])
 
+    assert "Rows that shop-1 was trained on are left out: 10 of dev, 10 of test." in screen.file.getvalue()
+    assert "left out: 10 of dev, 10 of test" in (tmp_path / "report.html").read_text()
     assert done["details"]["rows"] == {"train": 120, "dev": 30, "test": 30}
     assert done["results"]["test"]["model rows"]["all"]["n"] == 30
     assert done["details"]["model"]["left out"] == {"dev": 10, "test": 10}
