@@ -115,7 +115,8 @@ def show_bench(console: Console, results: dict[str, Any], details: dict[str, Any
         found = details["sets"][name]
         counts = next(iter(rankers.values()))
         rows = f"{counts['all']['n']} rows, {counts['no_name']['n']} without a name; percent, with 95 % intervals"
-        table = Table(title=f"{details['name']}: {name} ({rows})", title_justify="left", box=None, pad_edge=False)
+        title = f"{details['name']}: {name} ({rows})"
+        table = Table(title=title, title_justify="left", box=None, padding=(0, 0, 0, 1))
         for heading in ("ranker", "n", "hit@1", "hit@3", "@5", "MRR", "no-name", "@3"):
             table.add_column(heading, justify="left" if heading == "ranker" else "right", no_wrap=True)
         for ranker, parts in rankers.items():
