@@ -162,6 +162,10 @@ def test_a_network_of_another_kind_is_not_packed(tiny: LanguageModel) -> None:
     assert not packs_exactly(tiny.model)
 
 
+def test_a_network_in_sixteen_bit_is_not_packed(tiny: LanguageModel) -> None:
+    assert isinstance(open_forward(tiny.model.to(torch.bfloat16), pad=0), PaddedForward)
+
+
 def test_packs_keep_the_order_and_both_limits() -> None:
     rows = [tuple(range(n)) for n in (3, 3, 3, 9, 1, 1, 1)]
 
