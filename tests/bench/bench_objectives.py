@@ -47,10 +47,10 @@ BASE = TrainingConfig(
 )
 RUNS: dict[str, TrainingConfig] = {
     "joint, direct:CoT 1:1": BASE,
-    "joint, direct:CoT 1:0": replace(BASE, reasoning_share=0.0),
-    "joint, direct:CoT 0:1": replace(BASE, reasoning_share=1.0),
     "generative alone, 1:1": replace(BASE, ranking_share=0.0, rank_weight=0.0),
     "ranking alone": replace(BASE, ranking_share=1.0),
+    "joint, direct:CoT 1:0": replace(BASE, reasoning_share=0.0),
+    "joint, direct:CoT 0:1": replace(BASE, reasoning_share=1.0),
     "joint 1:1, early end": replace(BASE, dev_checks=8, patience=2),
 }
 FIRST = "joint, direct:CoT 1:1"
@@ -176,7 +176,7 @@ def table(runs: Mapping[str, Mapping[str, Any]]) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     for name, figures in runs.items():
-        cells = [_cell(figures, runs[FIRST], column, itself=name == FIRST) for column in COLUMNS]
+        cells = [_cell(figures, None if name == FIRST else runs.get(FIRST), column) for column in COLUMNS]
         said = figures.get("reasons")
         cells += [f"{said['survived']:.0%} of {said['asked']}", f"{said['named']:.0%}"] if said else ["-", "-"]
         early = ", ended early" if figures["stopped_early"] else ""
@@ -184,13 +184,13 @@ def table(runs: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _cell(figures: Mapping[str, Any], first: Mapping[str, Any], column: str, *, itself: bool) -> str:
+def _cell(figures: Mapping[str, Any], first: Mapping[str, Any] | None, column: str) -> str:
     hits = figures["hits"].get(column)
     if hits is None:
         return "-"
     low, high = bootstrap_interval(hits)
-    other = first["hits"].get(column)
-    p = f", {mcnemar(hits, other):.2f}" if other is not None and not itself else ""
+    other = first["hits"].get(column) if first is not None else None
+    p = f", {mcnemar(hits, other):.2f}" if other is not None else ""
     return f"{np.mean(hits):.3f} ({low:.2f}-{high:.2f}){p}"
 
 
