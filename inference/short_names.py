@@ -65,7 +65,7 @@ def restore_names(text: str, names: Mapping[str, str]) -> str:
 
 
 def _replace(text: str, names: Mapping[str, str]) -> str:
-    if not names:
+    if not any(name in text for name in names):
         return text
     longest_first = sorted(names, key=lambda name: (-len(name), name))
     pattern = re.compile(rf"(?<![\w/.$-])(?:{'|'.join(map(re.escape, longest_first))})(?![\w/$-])")
