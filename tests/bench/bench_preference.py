@@ -280,7 +280,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--bench", type=Path)
     parser.add_argument("--repo", type=Path)
     parser.add_argument("--minutes", type=float, default=9.0)
-    parser.add_argument("--rate", type=float, default=PreferenceConfig.learning_rate)
+    parser.add_argument("--rate", type=float, default=PreferenceConfig().learning_rate)
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--reasoning", type=float, default=0.0)
     parser.add_argument("--as", dest="name")
