@@ -78,8 +78,10 @@ def _is_for_people(problem: Exception) -> bool:
         "CommandError",
         "DiskFullError",
         "ExportError",
+        "FreshProcessError",
         "MergeError",
         "NoPreviousReleaseError",
+        "PreferenceError",
         "ReleaseError",
         "RepositoryError",
         "RequirementError",
@@ -91,7 +93,7 @@ def _is_for_people(problem: Exception) -> bool:
         "UnknownRowError",
         "ValkeyError",
     }
-    return type(problem).__name__ in names
+    return any(kind.__name__ in names for kind in type(problem).__mro__)
 
 
 def _log_to_screen(settings: Settings) -> None:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bot import cli
+from inference.release import MissingEncoderError
+
 
 @pytest.mark.parametrize(
     ("words", "environment", "said"),
@@ -41,3 +44,17 @@ def test_what_is_not_there_is_one_sentence_and_a_failure(
     assert said in result.stderr
     assert "Traceback" not in result.stderr
     assert "secret" not in result.stderr
+
+
+def test_an_error_of_a_kind_that_people_read_is_a_sentence_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**_: object) -> None:
+        raise MissingEncoderError("shop-1", "all-minilm", tmp_path)
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith("signpost: ")
