@@ -123,7 +123,7 @@ def text_key(text: str) -> str:
     What two texts with the same words have in common.
 
     >>> text_key("Handle tolls, handle them!")
-    'handle them tolls'
+    'handle tolls'
     """
     return " ".join(sorted(set(words(text))))
 

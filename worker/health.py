@@ -23,8 +23,6 @@ from redis.exceptions import RedisError
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from training.config import config_named
-from training.preference.check import PreferenceError, check_preference
 from worker import store
 from worker.database import SchemaError, make_engine, pending_migrations, session_factory
 from worker.queues import ANSWERS, TRAINING, answers_queue, living_workers, training_queue
@@ -132,6 +130,9 @@ def _base_model(settings: Settings) -> Check:
 
 
 def _preference(settings: Settings) -> Iterator[Check]:
+    from training.config import config_named
+    from training.preference.check import PreferenceError, check_preference
+
     if settings.preference == "none":
         return
     try:

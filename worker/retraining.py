@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sqlalchemy.orm import Session
 
 from inference.labelled import LabelledText, save_labelled
-from training.preference.votes import JudgedAnswer, save_judged
 from worker import store
 from worker.settings import Settings
 from worker.tables import Question
@@ -202,6 +201,8 @@ def write_judged(path: Path, rows: Sequence[store.JudgementRow]) -> Path | None:
     """
     Write the trusted votes down for a preference step; None when there are none.
     """
+    from training.preference.votes import JudgedAnswer, save_judged
+
     if not rows:
         return None
     path.parent.mkdir(parents=True, exist_ok=True)

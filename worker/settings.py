@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
 
-from training.config import Preference
-
 SlackMode = Literal["socket", "http"]
 
 
@@ -143,6 +141,8 @@ class Settings:
         Raises:
             SettingsError: a value cannot be used.
         """
+        from training.config import Preference
+
         read = _Reader(os.environ if environ is None else environ)
         home = Path(read.text("HOME") or "~/.signpost").expanduser().absolute()
         host = read.text("DASHBOARD_HOST") or "127.0.0.1"
