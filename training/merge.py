@@ -201,7 +201,9 @@ def compare_replays(reference: Reference, merged: Replayed) -> MergeReport:
         max_logit_difference=round(float((after - adapted).abs().max()), 4),
         difference_from_base=round(float(moved.abs().max()), 4),
     )
-    if beyond > (1.0 - TOP1_BAR) * len(after) or not report.max_logit_difference <= LOGIT_BOUND[reference.half]:
+    # Of a few places one may fall on a tie: a share cannot be asked of nine. The bound on the logits holds in any case.
+    allowed = max(1.0, (1.0 - TOP1_BAR) * len(after))
+    if beyond > allowed or not report.max_logit_difference <= LOGIT_BOUND[reference.half]:
         raise MergeError(
             f"The merged model disagrees with base + adapter (the same next token at {report.top1_agreement:.1%} of "
             f"{report.places} places, {report.near_ties} more are near ties, logits up to "

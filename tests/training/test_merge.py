@@ -98,6 +98,17 @@ def test_another_token_at_two_of_four_hundred_places_passes_and_at_three_is_refu
         compare_replays(reference, _replayed(_disagreeing(3, by=0.04)))
 
 
+def test_of_a_few_places_one_may_be_swapped_and_two_may_not() -> None:
+    def few(places: int) -> Replayed:
+        return Replayed(_disagreeing(places, by=0.04)[:9], (0, 4), (1, 2, 3))
+
+    reference = Reference(few(0), few(0).logits - 1.0, torch.float16)
+
+    assert compare_replays(reference, few(1)).beyond_rounding == 1
+    with pytest.raises(MergeError, match="of 9 places"):
+        compare_replays(reference, few(2))
+
+
 def test_near_ties_count_as_the_same_in_bf16_and_are_reported() -> None:
     before = _disagreeing(0, by=0.4)
     reference = Reference(_replayed(before), before[:10] - 3.0, torch.bfloat16)
