@@ -23,16 +23,11 @@ COMMON_SHARE = 0.35
 """A word that the definitions of more modules than this share have speaks for none of them: "only", "class", "get"."""
 LEAST_ALIKE = 0.2
 """Cosine below which a past requirement shares a word by chance; read by eye on two repositories."""
-
-
 _IDLE = frozenset(
-    re.findall(
-        r"\w+",
-        """
+    """
     again all already also always another any before better both but even every good instead just less more most much
     must never now off old only other out over really same still than too under until up very well while without
-        """,
-    )
+    """.split()  # noqa: SIM905 -- a block of words reads better than a list of strings
 )
 """Words that a small repository has in few modules by chance, and that never tell where something belongs."""
 
@@ -89,9 +84,8 @@ class EvidenceIndex:
             symbols, past: At most so many of each.
         """
         found = [*self._symbols(requirement, module, without=without)[:symbols], *_past(module, nearest)[:past]]
-        relations = (
-            self._relations(module, others)[:1] if found else []
-        )  # alone, an import says nothing of what is asked
+        # alone, an import says nothing of what is asked
+        relations = self._relations(module, others)[:1] if found else []
         return (*found, *relations)
 
     def _symbols(self, requirement: str, module: str, *, without: tuple[str, str] | None) -> list[Evidence]:
@@ -150,8 +144,12 @@ def _symbol_evidence(definition: _Definition, module: str, met: Sequence[str]) -
 
 
 def _past(module: str, nearest: Sequence[Neighbour]) -> list[Evidence]:
+    """
+    Past requirements that speak for *module*, texts of the graph apart; and questions that a commit answered: that
+    commit is among them itself, and who asked, perhaps in private, did not ask to be quoted.
+    """
     alike = (n.row for n in nearest if n.similarity >= LEAST_ALIKE)
-    told = [row for row in alike if module in row.modules and row.origin != "graph"]
+    told = [row for row in alike if module in row.modules and row.origin not in ("graph", "outcome")]
     return [_past_evidence(row, module) for row in told]
 
 

@@ -20,8 +20,8 @@ class LabelledText:
     Args:
         id: Commit id, question id, or "file::symbol" for texts from the graph.
         text: The requirement.
-        modules: Relevant modules, most touched first; never empty.
-        origin: "history", "feedback" or "graph".
+        modules: Relevant modules, most touched first; empty for a "question" only, which nobody has answered yet.
+        origin: "history", "feedback", "outcome" (a question that a later commit answered), "graph" or "question".
         date: ISO date, or "" when it has none.
         files: Files the change touched, under their names at the indexed commit; empty where nobody knows.
     """

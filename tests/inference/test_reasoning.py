@@ -39,6 +39,14 @@ def test_evidence_quotes_past_requirements_of_the_module(evidence: tuple[Evidenc
     assert all(item.commit and item.commit[:10] in item.text for item in told)
 
 
+def test_what_somebody_asked_is_not_quoted_to_others_as_a_past_requirement(shop_catalog: Catalog) -> None:
+    asked = LabelledText("question-1", ASKED, ("shipping",), "outcome", "2026-01-01", ())
+    done = LabelledText("c" * 40, ASKED, ("shipping",), "history", "2026-01-02", ())
+    found = EvidenceIndex(shop_catalog).gather(ASKED, "shipping", nearest=PastIndex((asked, done)).nearest(ASKED))
+
+    assert [item.commit for item in found if item.kind == "past"] == [done.id]
+
+
 def test_the_symbol_a_text_was_made_of_is_no_evidence_for_it(shop_catalog: Catalog) -> None:
     index = EvidenceIndex(shop_catalog)
     key = ("shop/shipping/postage.py", "compute_postage")
