@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from graph.values import Progress
-from inference.packed import LowerStates, open_forward, packs_of
+from inference.packed import LowerStates, decoder_of, open_forward, packs_of
 from inference.prompt import end_token_id
 from inference.trie import PackedTrie
 
@@ -98,16 +98,6 @@ class LanguageModel:
             done += len(group)
             progress(done, len(prompts), "encoded")
         return states
-
-    @torch.inference_mode()
-    def states(self, texts: Sequence[Sequence[int]]) -> torch.Tensor:
-        """
-        Return the last hidden states of tokenized texts, padded to the longest one.  # (texts, time, hidden size)
-        """
-        width = max(map(len, texts))
-        ids = torch.tensor([[*text, *[self.end_token_id] * (width - len(text))] for text in texts])
-        mask = torch.tensor([[1] * len(text) + [0] * (width - len(text)) for text in texts])
-        return self._backbone(ids.to(self.device), mask.to(self.device))
 
     @torch.inference_mode()
     def next_logits(self, states: torch.Tensor) -> torch.Tensor:
@@ -200,12 +190,11 @@ class LanguageModel:
         ids = self.tokenizer(prompt, add_special_tokens=False, return_tensors="pt")["input_ids"]
         return ids.to(self.device)  # type: ignore[no-any-return]
 
-    def _backbone(self, ids: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+    def _backbone(self, ids: torch.Tensor) -> torch.Tensor:
         """
         Run the layers without the vocabulary head.  # (batch, time) -> (batch, time, hidden size)
         """
-        base = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
-        states: torch.Tensor = base.model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+        states: torch.Tensor = decoder_of(self.model)(input_ids=ids, use_cache=False).last_hidden_state
         return states
 
 

@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 
 from graph.values import Progress
 from inference.language_model import LanguageModel
+from inference.packed import PaddedForward
 
 PLACES = 4  # a row: where the answer begins, two inside it, and where it ends
 
@@ -65,13 +66,15 @@ def replay(
         [len(prompt) - 1 + place for place in _spread(len(answer))]
         for prompt, answer in zip(prompts, answers, strict=True)
     ]
+    forward = PaddedForward(model.model, pad=model.end_token_id)
     found: dict[int, torch.Tensor] = {}
     order = sorted(range(len(rows)), key=lambda i: len(texts[i]))
     for start in range(0, len(order), batch):
         group = order[start : start + batch]
-        states = model.states([texts[i] for i in group])  # (batch, time, hidden size)
-        for state, i in zip(states, group, strict=True):
-            found[i] = model.next_logits(state[places[i]])  # (places, vocabulary)
+        states = forward([tuple(texts[i]) for i in group])
+        for offset, i in zip(states.offsets, group, strict=True):
+            inside = [offset + place for place in places[i]]
+            found[i] = model.next_logits(states.values[inside])  # (places, vocabulary)
         progress(start + len(group), len(rows), "replayed")
     firsts, at = [], 0
     for i in range(len(rows)):
