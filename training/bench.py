@@ -37,7 +37,7 @@ from training.bench_rankers import (
     untuned,
 )
 from training.bench_report import render_report
-from training.bench_scorers import MODEL_IN_SYSTEM, WITH_MODEL, TunedModel, read_model, tune_model
+from training.bench_scorers import TunedModel, read_model, tune_model
 from training.bench_set import READ, BenchSet, read_bench_set, without_rows
 from training.bench_summary import summarise
 from training.code_rag import CodeRag, read_sources
@@ -120,7 +120,7 @@ def run_bench(
         if split in bench.splits:
             results[split], details["sets"][split] = _read(bench, split, fitted, controls=not quick, report=report)
     details |= {
-        "fusion": (fitted.model.fusion if fitted.model and MODEL_IN_SYSTEM else fitted.fusion).to_json(),
+        "fusion": fitted.fusion.to_json(),
         "model": fitted.model.about if fitted.model else None,
         "seconds": {"fit": round(fit_seconds, 1), "all": round(time.monotonic() - began, 1)},
         "rows": {"train": len(past), **{name: len(rows) for name, rows in bench.splits.items() if name != "train"}},
@@ -201,14 +201,11 @@ def _read(
         snippets=fitted.snippets,
     )
     scores["zero-shot"] = everywhere(untuned(measure(fitted.stranger, rows)))
-    system = fitted.fusion
     ways: dict[str, Any] = {}
     if fitted.model is not None:
         said, ways = read_model(fitted.model, measured, scores["shortlist"], report=report, split=split)
         scores |= said
-        if MODEL_IN_SYSTEM:
-            scores["system"], system = said[WITH_MODEL], fitted.model.fusion
-    results, details = summarise(measured, scores, system, catalog)
+    results, details = summarise(measured, scores, fitted.fusion, catalog)
     if ways:
         details["scorers"] = ways
     if controls:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,12 @@ from peft import PeftModel
 from graph.values import Catalog, write_atomically
 from inference.labelled import LabelledText
 from inference.language_model import LanguageModel
-from inference.ranker import best_first
 from inference.rows import ModuleRows
-from inference.shortlist import FEATURES, Shortlist
+from inference.shortlist import Shortlist
 from training.backends import choose_backend, open_backend
-from training.batches import TrainingRow, encode_row
+from training.batches import TrainingRow
 from training.bench_scores import KeptScores
-from training.choosing import choice_row
+from training.choosing import nearest_candidates
 from training.collapse import collapse
 from training.config import TrainingConfig
 from training.corpus import Report, stage_of
@@ -42,8 +41,6 @@ from training.rows import card_rows
 from training.sft import TrainingLog, train_adapter
 
 Floats = npt.NDArray[np.float32]
-CHOICE_SHARE = 0.25
-"""Of the token budget, for choices among candidates: one costs as much as six rows that only rank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +78,7 @@ def bench_config() -> TrainingConfig:
         dev_checks=0,  # dev rows choose the fusion: what they had ended early would look better than it is
         reasoning_share=0.0,
         ranking_share=0.6,
+        choice_share=0.25,
         max_graph_examples=1_000,
         max_past=4_000,
         max_encoded=1_500,
@@ -99,10 +97,8 @@ def train_model(
     catalog = shortlist.catalog
     untrained = LanguageModel.load(base_model)
     dataset = bench_dataset(catalog, shortlist.past, config)
-    rows = [
-        *training_rows(untrained.tokenizer, dataset, catalog, _with_budget(config, 1.0 - CHOICE_SHARE)),
-        *_choices(untrained.tokenizer, dataset, shortlist, tokens=CHOICE_SHARE * config.token_budget, seed=config.seed),
-    ]
+    candidates = nearest_candidates(shortlist)
+    rows = training_rows(untrained.tokenizer, dataset, catalog, config, candidates=candidates)
     kept = cache / "bench-models" / _key(rows, base_model, config)
     if not (kept / "about.json").is_file():
         shutil.rmtree(kept, ignore_errors=True)
@@ -136,22 +132,6 @@ def bench_dataset(catalog: Catalog, past: Sequence[LabelledText], config: Traini
     return Dataset(kept.rows, "history", kept.left_out)
 
 
-def _choices(
-    tokenizer: Any, dataset: Dataset, shortlist: Shortlist, *, tokens: float, seed: int
-) -> Iterator[TrainingRow]:
-    """
-    Choices among the nearest candidates of past requirements, mixed by a hash, as many as *tokens* hold.
-    """
-    asked = sorted(dataset.examples, key=lambda row: (row.origin != "history", _hash(f"choice {row.id}")))
-    for example in asked:
-        reranked = shortlist.features(example.requirement)[:, FEATURES.index("reranked")]
-        row = choice_row(tokenizer, example, shortlist.catalog, candidates=best_first(reranked), seed=seed)
-        tokens -= len(encode_row(tokenizer, row).ids)
-        if tokens < 0:
-            return
-        yield row
-
-
 def _train(
     rows: Sequence[TrainingRow],
     start: ModuleRows,
@@ -173,19 +153,11 @@ def _merged(base_model: Path, folder: Path) -> LanguageModel:
     return LanguageModel(merged.eval(), base.tokenizer)
 
 
-def _with_budget(config: TrainingConfig, share: float) -> TrainingConfig:
-    return replace(config, token_budget=int(share * config.token_budget))
-
-
 def _key(rows: Sequence[TrainingRow], base_model: Path, config: TrainingConfig) -> str:
     digest = hashlib.sha256(json.dumps([weights_hash(base_model), config.to_json()], sort_keys=True).encode())
     for row in rows:
         digest.update(json.dumps(asdict(row)).encode())
     return digest.hexdigest()[:16]
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _log_json(log: TrainingLog) -> dict[str, Any]:

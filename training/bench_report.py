@@ -1,5 +1,5 @@
 """
-The benchmark's report: one HTML file that needs nothing else, its charts drawn here.
+The benchmark's report: one HTML file that needs nothing else, its charts drawn in it.
 """
 
 from __future__ import annotations
@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from training.charts import reliability_chart, risk_chart
+
 _STYLE = """
-:root { color-scheme: light dark; --ink: #1b2330; --paper: #fff; --faint: #8894a6; --line: #d8dee8; --mark: #1769aa }
+:root { color-scheme: light dark; --ink: #1b2330; --paper: #fff; --soft: #8894a6; --line: #d8dee8; --mark: #1769aa }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e3e8f0; --paper: #12161d; --faint: #8590a2; --line: #303947; --mark: #6db3ea } }
+  :root { --ink: #e3e8f0; --paper: #12161d; --soft: #8590a2; --line: #303947; --mark: #6db3ea } }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
   max-width: 1000px; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0; font-size: 14px }
@@ -19,10 +21,9 @@ th, td { text-align: right; padding: .25rem .5rem; border-bottom: 1px solid var(
 th:first-child, td:first-child, td.text, th.text { text-align: left }
 td.text { white-space: pre-wrap; overflow-wrap: anywhere } td.text + td.text { min-width: 13rem }
 tr.system td { font-weight: 600 }
-figure { display: inline-block; margin: .5rem 1rem .5rem 0 } figcaption, .faint { color: var(--faint) }
-svg { max-width: 100% } svg text { font: 11px system-ui, sans-serif; fill: var(--faint) }
+figure { display: inline-block; margin: .5rem 1rem .5rem 0 } figcaption, .faint { color: var(--soft) }
+svg { max-width: 100% } svg text { font: 11px system-ui, sans-serif; fill: var(--soft) }
 """
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 440, 300, 40, 34, 12
 
 
 def render_report(results: Mapping[str, Any], details: Mapping[str, Any]) -> str:
@@ -64,8 +65,8 @@ def _set_parts(name: str, rankers: Mapping[str, Any], found: Mapping[str, Any]) 
         f"with so few rows. Sure of {_percent(sure['coverage'])} of the rows, {precise}. "
         f"Accuracy {_percent(sure['accuracy'])}; on the most confident 80 % of the rows "
         f"{_percent(sure['accuracy_at_80_coverage'])}.</p>",
-        _reliability_chart(found["reliability"]),
-        _risk_chart(found["risk_coverage"]),
+        reliability_chart(found["reliability"]),
+        risk_chart(found["risk_coverage"]["points"]),
         *_scorer_parts(found.get("scorers")),
         "<h3>By number of true modules</h3>",
         _table(
@@ -184,48 +185,6 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]], *, texts: int 
 
 def _text_class(column: int, texts: int) -> str:
     return ' class="text"' if column < texts else ""
-
-
-def _reliability_chart(bins: Sequence[Sequence[float]]) -> str:
-    marks = [
-        f'<circle cx="{_x(confidence):.1f}" cy="{_y(accuracy):.1f}" r="4" fill="var(--mark)">'
-        f"<title>confidence {confidence:.2f}, right {accuracy:.2f}, {rows:.0f} rows</title></circle>"
-        for confidence, accuracy, rows in bins
-    ]
-    diagonal = f'<line x1="{_x(0)}" y1="{_y(0)}" x2="{_x(1)}" y2="{_y(1)}" stroke="var(--faint)" stroke-dasharray="4"/>'
-    return _chart([diagonal, *marks], "confidence", "share that was right", "Reliability: on the line is calibrated")
-
-
-def _risk_chart(points: Sequence[Sequence[float]]) -> str:
-    path = " ".join(f"{_x(coverage):.1f},{_y(risk):.1f}" for coverage, risk in points)
-    line = f'<polyline points="{path}" fill="none" stroke="var(--mark)" stroke-width="2"/>'
-    return _chart([line], "share answered, most confident first", "share wrong", "Risk and coverage")
-
-
-def _chart(marks: Sequence[str], across: str, up: str, caption: str) -> str:
-    axes = [
-        f'<line x1="{_x(0)}" x2="{_x(1)}" y1="{_y(tick):.1f}" y2="{_y(tick):.1f}" stroke="var(--line)"/>'
-        f'<text x="{_LEFT - 6}" y="{_y(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>'
-        f'<text x="{_x(tick):.1f}" y="{_HEIGHT - _BOTTOM + 16}" text-anchor="middle">{tick:g}</text>'
-        for tick in (0.0, 0.25, 0.5, 0.75, 1.0)
-    ]
-    labels = (
-        f'<text x="{_x(0.5)}" y="{_HEIGHT - 4}" text-anchor="middle">{escape(across)}</text>'
-        f'<text x="{_LEFT + 4}" y="{_TOP + 10}">{escape(up)}</text>'
-    )
-    drawn = "".join((*axes, labels, *marks))
-    return (
-        f'<figure><svg width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        f'aria-label="{escape(caption)}">{drawn}</svg><figcaption>{escape(caption)}</figcaption></figure>'
-    )
-
-
-def _x(share: float) -> float:
-    return _LEFT + share * (_WIDTH - _LEFT - 12)
-
-
-def _y(share: float) -> float:
-    return _HEIGHT - _BOTTOM - share * (_HEIGHT - _BOTTOM - _TOP)
 
 
 def _percent(share: float | None) -> str:

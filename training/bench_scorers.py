@@ -31,8 +31,6 @@ Floats = npt.NDArray[np.float32]
 ROWS, IDS, CANDIDATES = "model rows", "model ids", "model candidates"
 SCORERS = (ROWS, IDS, CANDIDATES)
 WITH_MODEL, ALONE = "with model", "model alone"
-MODEL_IN_SYSTEM = False
-"""Whether the model's columns are part of what "system" is; training/EXPERIMENTS.md says what dev rows said of it."""
 COMPARED_ROWS = 60
 SCORED_IDS = 9_000
 """Rows of a split on which all ways are measured, and ids scored there: each row costs a second or two."""

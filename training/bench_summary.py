@@ -21,6 +21,8 @@ from training.metrics import (
     hit_at_k,
     mcnemar,
     mean,
+    reliability,
+    risk_coverage,
     score,
     strict_at_k,
 )
@@ -62,8 +64,8 @@ def summarise(
         "by_modules": _by_modules(system, truth),
         "ece": expected_calibration_error(confidences, correct),
         "ece_by_chance": calibration_error_by_chance(confidences),
-        "reliability": _reliability(confidences, correct),
-        "risk_coverage": _risk_coverage(confidences, correct),
+        "reliability": reliability(confidences, correct, bins=15),
+        "risk_coverage": risk_coverage(confidences, correct, points=20),
         "sure": _sure(confidences, correct, fusion.threshold),
         "confusions": _confusions(system, rows),
         "misses": _misses(system, confidences, rows),
@@ -98,27 +100,6 @@ def _by_modules(rankings: Sequence[Sequence[str]], truth: Sequence[frozenset[str
             "strict@3": mean([strict_at_k(r, t, 3) for r, t in picked]),
         }
     return found
-
-
-def _reliability(confidences: Sequence[float], correct: Sequence[float], *, bins: int = 15) -> list[list[float]]:
-    """
-    Mean confidence, accuracy and rows of each of the equal-mass bins.
-    """
-    order = np.argsort(np.asarray(confidences), kind="stable")
-    return [
-        [mean([confidences[i] for i in part]), mean([correct[i] for i in part]), float(len(part))]
-        for part in np.array_split(order, min(bins, len(order)))
-    ]
-
-
-def _risk_coverage(confidences: Sequence[float], correct: Sequence[float], *, points: int = 50) -> list[list[float]]:
-    """
-    Share of rows answered, most confident first, and the share of wrong ones among them.
-    """
-    order = np.lexsort((np.arange(len(confidences)), -np.asarray(confidences)))
-    wrong = np.cumsum(1.0 - np.asarray(correct)[order]) / np.arange(1, len(order) + 1)
-    steps = sorted({max(1, round(len(order) * step / points)) for step in range(1, points + 1)})
-    return [[round(step / len(order), 4), round(float(wrong[step - 1]), 4)] for step in steps]
 
 
 def _sure(confidences: Sequence[float], correct: Sequence[float], threshold: float) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """
-Two small charts of a scorecard, as SVG without any script: confidence said and seen, and how right the surest are.
+Two small charts as SVG without any script, for scorecards and the benchmark's report: confidence said and seen, and
+how right the surest answers are.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def reliability_chart(bins: Sequence[Mapping[str, float]]) -> str:
         diagonal + _line(points) + _dots(points),
         across="confidence said",
         up="right",
-        caption="Each dot is a tenth of the answers. Below the line it promises too much.",
+        caption="Each dot is an equal share of the answers. Below the line it promises too much.",
     )
 
 

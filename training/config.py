@@ -165,9 +165,8 @@ def demo_config() -> TrainingConfig:
     """
     A run that fits into a first visit: at most four minutes of training on two busy CPU cores.
     """
-    return TrainingConfig(
-        frozen_share=0.67,
-        learning_rate=1e-3,
+    return replace(
+        minutes_config(),
         token_budget=160_000,
         epochs=1,
         max_seconds=240.0,
@@ -177,7 +176,6 @@ def demo_config() -> TrainingConfig:
         max_past=4_000,
         max_encoded=1_000,
         max_eval_rows=120,
-        closed_book_rows=10,
         paraphrased=15,
         repeated=10,
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from graph.values import write_atomically
 from inference.release import ReleaseInfo
-from training.scorecard_charts import reliability_chart, risk_chart
+from training.charts import reliability_chart, risk_chart
 
 MEASURES = ("hit@1", "hit@3", "hit@5", "mrr")
 STYLE = (
