@@ -11,17 +11,19 @@ import hashlib
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from peft import PeftModel
+from transformers import AutoTokenizer
 
 from graph.values import Catalog, write_atomically
 from inference.labelled import LabelledText
 from inference.language_model import LanguageModel
+from inference.packed import LowerStates, open_forward
 from inference.rows import ModuleRows
 from inference.shortlist import Shortlist
 from training.backends import choose_backend, open_backend
@@ -29,7 +31,7 @@ from training.batches import TrainingRow
 from training.bench_scores import KeptScores
 from training.choosing import nearest_candidates
 from training.collapse import collapse
-from training.config import TrainingConfig
+from training.config import TrainingConfig, minutes_config
 from training.corpus import Report, stage_of
 from training.dataset import Dataset
 from training.example import Example
@@ -38,7 +40,7 @@ from training.mix import training_rows
 from training.origins import graph_examples
 from training.release_parts import weights_hash
 from training.rows import card_rows
-from training.sft import TrainingLog, train_adapter
+from training.sft import TrainingLog, frozen_layers, train_adapter
 
 Floats = npt.NDArray[np.float32]
 
@@ -71,17 +73,17 @@ def bench_config() -> TrainingConfig:
     """
     A training that leaves a benchmark within half an hour on two cores. It does not learn to reason: nobody asks it to.
     """
-    return TrainingConfig(
-        epochs=1,
-        token_budget=60_000,
-        max_seconds=900.0,
+    return replace(
+        minutes_config(),
+        token_budget=240_000,
+        max_seconds=600.0,
         dev_checks=0,  # dev rows choose the fusion: what they had ended early would look better than it is
         reasoning_share=0.0,
-        ranking_share=0.6,
-        choice_share=0.25,
+        ranking_share=0.8,
+        choice_share=0.1,
         max_graph_examples=1_000,
         max_past=4_000,
-        max_encoded=1_500,
+        max_encoded=6_000,
     )
 
 
@@ -95,19 +97,13 @@ def train_model(
         training.sft.TrainingError: there is nothing to train on, or the loss is no number.
     """
     catalog = shortlist.catalog
-    untrained = LanguageModel.load(base_model)
     dataset = bench_dataset(catalog, shortlist.past, config)
-    candidates = nearest_candidates(shortlist)
-    rows = training_rows(untrained.tokenizer, dataset, catalog, config, candidates=candidates)
+    tokenizer = AutoTokenizer.from_pretrained(base_model, local_files_only=True)
+    rows = training_rows(tokenizer, dataset, catalog, config, candidates=nearest_candidates(shortlist))
     kept = cache / "bench-models" / _key(rows, base_model, config)
     if not (kept / "about.json").is_file():
         shutil.rmtree(kept, ignore_errors=True)
-        start = card_rows(untrained, catalog, memory={}, progress=stage_of(report, "module cards, untrained"))
-        log = _train(rows, start, base_model=base_model, config=config, folder=kept, report=report)
-        model = _merged(base_model, kept)
-        fit_rows(model, catalog, shortlist.past[-config.max_encoded :], memory={}, report=report).save(
-            kept / "rows.safetensors"
-        )
+        log = _train(shortlist, rows, base_model=base_model, config=config, folder=kept, report=report)
         about = {"base model": base_model.name, "train rows": len(rows), **_log_json(log)}
         write_atomically(kept / "about.json", json.dumps(about, indent=1).encode())
     return BenchModel(
@@ -133,17 +129,36 @@ def bench_dataset(catalog: Catalog, past: Sequence[LabelledText], config: Traini
 
 
 def _train(
+    shortlist: Shortlist,
     rows: Sequence[TrainingRow],
-    start: ModuleRows,
     *,
     base_model: Path,
     config: TrainingConfig,
     folder: Path,
     report: Report,
 ) -> TrainingLog:
+    """
+    Train the adapter and fit its module rows into *folder*; what the frozen layers say of a text is computed once.
+    """
+    catalog = shortlist.catalog
     model, tokenizer = open_backend(choose_backend(), base_model, config)
-    log = train_adapter(model, tokenizer, rows, start=start, config=config, progress=stage_of(report, "fine-tune"))
+    lower = LowerStates(frozen_layers(model))
+    untrained = LanguageModel(model.eval(), tokenizer)
+    start = card_rows(untrained, catalog, memory={}, lower=lower, progress=stage_of(report, "module cards, untrained"))
+    log = train_adapter(
+        model.train(),
+        tokenizer,
+        rows,
+        start=start,
+        config=config,
+        forward=open_forward(model, pad=untrained.end_token_id, lower=lower),
+        progress=stage_of(report, "fine-tune"),
+    )
     model.save_pretrained(folder / "adapter", safe_serialization=True, save_embedding_layers=False)
+    del model, untrained
+    past = shortlist.past[-config.max_encoded :]
+    fitted = fit_rows(_merged(base_model, folder), catalog, past, memory={}, lower=lower, report=report)
+    fitted.save(folder / "rows.safetensors")
     return log
 
 
