@@ -2,12 +2,20 @@
 The benches' own tools must be able to find something.
 """
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
 import pytest
 
+from inference.labelled import LabelledText
 from inference.values import Evidence, Reasoning
+from tests.bench.bench_closed_book import table
 from tests.bench.bench_reasoning import GitChecker
 from tests.bench.paraphrases import by_hand
 from tests.codebase import requirement, write_shop_with_history
+from training.bench_set import BenchSet
 from training.paraphrasing import RULES, paraphrases
 
 ASKED = "Wrong postage when two people edit"
@@ -79,3 +87,17 @@ def test_people_wrote_three_ways_to_say_each() -> None:
     for text, others in by_hand():
         assert len({text, *others.values()}) == 4
         assert any("\u4e00" <= letter <= "\u9fff" for letter in others["by hand, Chinese"])
+
+
+def test_the_closed_book_table_sums_log_probabilities_and_counts_hits(tmp_path: Path) -> None:
+    asked = [LabelledText(str(i), "x", (module,), "graph", "", ()) for i, module in enumerate(("a", "b"))]
+    scores = {"words": [[-1.0, -2.0, -9.0]] * 2, "vectors": [[-1.0, -9.0, -2.0], [-4.0, -1.0, -2.0]]}
+    for name, dev in scores.items():
+        np.savez(tmp_path / f"{name}.npz", modules=np.array(["a", "b", "c"]), dev=np.array(dev))
+    lines = table(tmp_path, cast(BenchSet, SimpleNamespace(texts=lambda split: asked)), "dev").splitlines()[2:]
+
+    assert [(line.split(" | ")[0], line.split(" | ")[2][:5]) for line in lines] == [
+        ("| vectors", "1.000"),
+        ("| words", "0.500"),
+        ("| words + vectors", "1.000"),
+    ]
