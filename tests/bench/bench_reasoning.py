@@ -95,7 +95,8 @@ class GitChecker:
             elif item.kind == "relation":
                 module = self.modules.get(item.module, {})
                 edges = [list(edge) for key in ("imports", "imported_by") for edge in module.get(key, ())]  # type: ignore[attr-defined]
-                if not any([item.name, int(number)] in edges for number in re.findall(r"\((\d+) times\)", item.text)):
+                counts = [int(number or 1) for number in re.findall(r"\((?:(\d+) times|once)\)", item.text)]
+                if not any([item.name, count] in edges for count in counts):
                     found.append(f"no such relation: {item.text}")
         return found + self._in_text(reasoning.text, messages)
 
