@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,7 +79,7 @@ def plan_batches(rows: Sequence[Encoded], config: TrainingConfig) -> list[list[E
     spent = 0
     for _ in range(config.epochs):
         order = sorted(rows, key=lambda row: (row.ids[:KIND_TOKENS], len(row.ids) // 8, rng.random()))
-        epoch = [order[i : i + config.batch_rows] for i in range(0, len(order), config.batch_rows)]
+        epoch = list(_steps(order, rows=config.batch_rows, tokens=config.batch_tokens))
         rng.shuffle(epoch)
         for batch in epoch:
             spent += sum(len(row.ids) for row in batch)
@@ -87,6 +87,17 @@ def plan_batches(rows: Sequence[Encoded], config: TrainingConfig) -> list[list[E
                 return batches
             batches.append(batch)
     return batches
+
+
+def _steps(order: Sequence[Encoded], *, rows: int, tokens: int) -> Iterator[list[Encoded]]:
+    step: list[Encoded] = []
+    for row in order:
+        if step and (len(step) == rows or sum(len(r.ids) for r in step) + len(row.ids) > tokens):
+            yield step
+            step = []
+        step.append(row)
+    if step:
+        yield step
 
 
 def order_hash(batches: Sequence[Sequence[Encoded]]) -> str:

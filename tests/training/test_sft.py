@@ -231,6 +231,17 @@ def test_rows_of_similar_length_share_a_batch(base: Path) -> None:
     assert sum(len(batch) * max(len(row.ids) for row in batch) for batch in unsorted) > 1.3 * real
 
 
+def test_long_rows_make_smaller_steps_and_none_is_lost(base: Path) -> None:
+    tokenizer = tiny_network(base).tokenizer
+    encoded = [encode_row(tokenizer, row) for row in tiny_run.rows(tokenizer, 48)]
+    most = max(len(row.ids) for row in encoded)
+    batches = plan_batches(encoded, replace(CONFIG, epochs=1, token_budget=10**6, batch_tokens=2 * most))
+
+    assert all(sum(len(row.ids) for row in batch) <= 2 * most for batch in batches)
+    assert {len(batch) for batch in batches} >= {2, CONFIG.batch_rows}
+    assert sorted(row.ids for batch in batches for row in batch) == sorted(row.ids for row in encoded)
+
+
 def test_progress_tells_losses_and_speed(base: Path) -> None:
     lines: list[str] = []
     tokenizer = tiny_network(base).tokenizer
