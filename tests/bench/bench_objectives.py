@@ -34,7 +34,7 @@ from inference.trie import pack_trie
 from inference.verifier import Verifier
 from training.backends import open_backend
 from training.base_model import ensure_base_model
-from training.config import TrainingConfig
+from training.config import TrainingConfig, minutes_config
 from training.dataset import Dataset, Example, load_dataset
 from training.fitting import fit_rows, shortlist_texts
 from training.metrics import bootstrap_interval, mcnemar
@@ -42,9 +42,7 @@ from training.mix import dev_rows, training_rows
 from training.rows import card_rows
 from training.sft import frozen_layers, train_adapter
 
-BASE = TrainingConfig(
-    token_budget=16_000, epochs=2, frozen_share=0.5, choice_share=0.0, dev_checks=0, max_seconds=10**9, max_encoded=500
-)
+BASE = replace(minutes_config(), token_budget=60_000, epochs=1, dev_checks=0, max_seconds=10**9, max_encoded=500)
 RUNS: dict[str, TrainingConfig] = {
     "joint, direct:CoT 1:1": BASE,
     "generative alone, 1:1": replace(BASE, ranking_share=0.0, rank_weight=0.0),
