@@ -9,7 +9,7 @@ no name is expected ("the router class" names one): a small model invents names 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from graph.values import Catalog
 from inference.prompt import MODULE_LINE
@@ -85,9 +85,10 @@ class Verifier:
         Return the sentences of *text* in which everything checkable holds, in order, without repeats.
 
         A sentence is dropped when it names code, a path, a line, a commit or a module that the evidence does not name;
-        when it quotes what neither the requirement nor a past one says; when it puts a symbol into a file that does
-        not define it; when it tells a relation otherwise than the graph has it; when it was cut off; or when it names
-        nothing at all. Nothing is left of a text in which no kept sentence names a piece of evidence.
+        when it quotes what the requirement, or the definition or commit it names, does not say; when it puts a symbol
+        into a file that does not define it; when it tells a relation otherwise than the graph has it; when it was cut
+        off; or when it names nothing at all. Nothing is left of a text in which no kept sentence names a piece of
+        evidence.
         """
         told = _Told(requirement, module, evidence, self._modules)
         kept: list[str] = []
@@ -104,14 +105,14 @@ class Verifier:
             return False
         quotations = ["".join(found) for found in _QUOTED.findall(sentence)]
         unquoted = _QUOTED.sub(" ", sentence)
-        if not all(told.may_quote(quotation) for quotation in quotations):
-            return False
         if _RELATION.search(unquoted) and not any(relation in sentence for relation in told.relations):
             return False
         tokens = [token for token in (raw.strip(".,:!?…") for raw in _TOKEN.findall(unquoted)) if token]
         if not all(told.allows(token, tokens, i) for i, token in enumerate(tokens)):
             return False
         spoken = {_bare(token) for token in tokens}
+        if not all(told.may_quote(quotation, spoken) for quotation in quotations):
+            return False
         files = spoken & self._lines.keys()
         symbols = [name for name in spoken & told.names if name in self._homes]
         if files and any(not self._homes[symbol] & files for symbol in symbols):
@@ -133,14 +134,22 @@ class _Told:
         self.relations = [item.text for item in evidence if item.kind == "relation"]
         self._commits = [item.commit for item in evidence if item.commit]
         self._modules = modules
-        quotable = [requirement, *(item.text for item in evidence if item.kind == "past")]
-        self._quotable = " ".join(_plain(text) for text in quotable)
+        said = [(item, [_plain(text) for text in _said_by(item)]) for item in evidence if item.kind != "relation"]
+        self._said = [(item.commit or item.name, texts) for item, texts in said]
+        past = [text for item, texts in said if item.kind == "past" for text in texts]
+        self._quotable = [_plain(requirement), *past]
         spoken = [requirement, *(item.text for item in evidence)]
         self._stems = {stem(word) for text in spoken for word in re.findall(r"[a-z]+", text.lower())}
         self._numbers = {number for text in spoken for number in re.findall(r"\d+", text)}
 
-    def may_quote(self, quotation: str) -> bool:
-        return quotation in self.names or _plain(quotation) in self._quotable
+    def may_quote(self, quotation: str, spoken: Collection[str]) -> bool:
+        """
+        Whether a sentence that names *spoken* may quote this: of a definition the words it meets, of a commit what it
+        says, and without either what the requirement or a past one says.
+        """
+        named = [texts for name, texts in self._said if any(_same_name(name, word) for word in spoken)]
+        sources = [text for texts in named for text in texts] if named else self._quotable
+        return quotation in self.names or any(f" {_plain(quotation)} " in f" {text} " for text in sources)
 
     def allows(self, token: str, tokens: Sequence[str], at: int) -> bool:
         """
@@ -168,6 +177,27 @@ def _bare(token: str) -> str:
     A name without the line behind it: "a/b.py:12" is the file a/b.py.
     """
     return re.sub(r":\d+$", "", token)
+
+
+def _said_by(item: Evidence) -> list[str]:
+    """
+    What stands in quotation marks: the words a definition meets, or the one line of a past requirement.
+    """
+    if item.kind == "symbol":
+        return ["".join(found) for found in _QUOTED.findall(item.text)]
+    return re.findall(r'"(.*)"', item.text)  # from the first mark to the last one: a commit's line may have its own
+
+
+def _same_name(name: str, word: str) -> bool:
+    """
+    Whether a word is a name of the evidence, or the beginning of a commit's id.
+
+    >>> _same_name("aef6de8a2f", "aef6de8"), _same_name("Cart.add", "Cart")
+    (True, False)
+    """
+    return bool(name) and (
+        name == word or (re.fullmatch(r"[0-9a-f]{7,40}", word) is not None and name.startswith(word))
+    )
 
 
 def _names_evidence(sentence: str, evidence: Sequence[Evidence]) -> bool:

@@ -134,6 +134,21 @@ def test_a_name_that_only_the_requirement_has_is_not_repeated_as_one_of_the_code
     assert kept == (true, 'The requirement says "PostageManager.wrong_one".')
 
 
+def test_a_definition_and_a_commit_are_quoted_only_with_what_they_say(
+    shop_catalog: Catalog, evidence: tuple[Evidence, ...]
+) -> None:
+    commit = next(item.commit or "" for item in evidence if item.kind == "past")[:10]
+    true = 'compute_postage in shop/shipping/postage.py meets "postage".'
+    false = [
+        'compute_postage in shop/shipping/postage.py meets "Commit".',  # of the evidence's own form
+        'compute_postage in shop/shipping/postage.py meets "people".',  # only the requirement says so
+        'compute_postage in shop/shipping/postage.py meets "post".',  # half a word
+        f'Commit {commit} was alike, "commit", and led to shipping.',
+    ]
+
+    assert _kept(shop_catalog, evidence, " ".join([*false, true])) == (true,)
+
+
 def test_a_sentence_that_was_cut_off_is_dropped(shop_catalog: Catalog, evidence: tuple[Evidence, ...]) -> None:
     true = "compute_postage in shop/shipping/postage.py is near."
 
