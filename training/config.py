@@ -153,13 +153,13 @@ def minutes_config() -> TrainingConfig:
         token_budget=360_000,
         epochs=2,
         batch_tokens=400,
-        max_seconds=270.0,
+        max_seconds=225.0,
         dev_rows=300,
         max_past=3_750,
         max_encoded=3_000,
         max_eval_rows=300,
         closed_book_rows=10,
-        paraphrased=30,
+        paraphrased=20,
         repeated=15,
     )
 
