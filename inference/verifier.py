@@ -103,7 +103,8 @@ class Verifier:
     def _holds(self, sentence: str, told: _Told) -> bool:
         if not re.search(r"[.!?。！？]$", sentence):
             return False
-        quotations = ["".join(found) for found in _QUOTED.findall(sentence)]
+        quoted = _QUOTED.findall(sentence)
+        quotations = [plain or curly or code for plain, curly, code in quoted if code not in told.names]
         unquoted = _QUOTED.sub(" ", sentence)
         if _RELATION.search(unquoted) and not any(relation in sentence for relation in told.relations):
             return False
@@ -120,7 +121,7 @@ class Verifier:
         numbers = [int(left or right) for left, right in _LINE.findall(unquoted)]
         if any(not any(number in self._lines[file] for file in files) for number in numbers):
             return False
-        return bool(quotations or spoken & told.names)
+        return bool(quoted or spoken & told.names)
 
 
 class _Told:
@@ -149,7 +150,7 @@ class _Told:
         """
         named = [texts for name, texts in self._said if any(_same_name(name, word) for word in spoken)]
         sources = [text for texts in named for text in texts] if named else self._quotable
-        return quotation in self.names or any(f" {_plain(quotation)} " in f" {text} " for text in sources)
+        return any(f" {_plain(quotation)} " in f" {text} " for text in sources)
 
     def allows(self, token: str, tokens: Sequence[str], at: int) -> bool:
         """

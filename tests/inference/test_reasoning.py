@@ -7,7 +7,7 @@ from inference.lexical import PastIndex
 from inference.reasoning import off_topic_notice, template_reasoning
 from inference.text import language_of
 from inference.values import Evidence
-from inference.verifier import Verifier
+from inference.verifier import Verifier, split_sentences
 
 ASKED = "Wrong postage when two people edit"
 
@@ -138,15 +138,16 @@ def test_a_definition_and_a_commit_are_quoted_only_with_what_they_say(
     shop_catalog: Catalog, evidence: tuple[Evidence, ...]
 ) -> None:
     commit = next(item.commit or "" for item in evidence if item.kind == "past")[:10]
-    true = 'compute_postage in shop/shipping/postage.py meets "postage".'
+    true = 'compute_postage in shop/shipping/postage.py meets "postage". `compute_postage` is near.'
     false = [
         'compute_postage in shop/shipping/postage.py meets "Commit".',  # of the evidence's own form
         'compute_postage in shop/shipping/postage.py meets "people".',  # only the requirement says so
         'compute_postage in shop/shipping/postage.py meets "post".',  # half a word
+        'The word "compute_postage" points to compute_postage in shop/shipping/postage.py.',  # nobody said so
         f'Commit {commit} was alike, "commit", and led to shipping.',
     ]
 
-    assert _kept(shop_catalog, evidence, " ".join([*false, true])) == (true,)
+    assert _kept(shop_catalog, evidence, " ".join([*false, true])) == tuple(split_sentences(true))
 
 
 def test_a_sentence_that_was_cut_off_is_dropped(shop_catalog: Catalog, evidence: tuple[Evidence, ...]) -> None:
