@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 
 from graph.values import Catalog
 from inference.prompt import MODULE_LINE
-from inference.text import stem, words
+from inference.text import stem
 from inference.values import Evidence
 
 MAX_SENTENCES = 4
@@ -223,4 +223,10 @@ def split_sentences(text: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    return " ".join(words(text))
+    """
+    Words and numbers as they follow each other, so that a quotation leaves nothing out.
+
+    >>> _plain('Filters (CVE-2026-39317) in "a_b"'), _plain("修复 bug")
+    ('filters cve 2026 39317 in a_b', '修 复 bug')
+    """
+    return " ".join(re.findall(r"[\u4e00-\u9fff]|[^\W\u4e00-\u9fff]+", text.lower()))

@@ -134,6 +134,10 @@ def test_a_name_that_only_the_requirement_has_is_not_repeated_as_one_of_the_code
     assert kept == (true, 'The requirement says "PostageManager.wrong_one".')
 
 
+def _line_of(evidence: tuple[Evidence, ...]) -> str:
+    return next(item.text.split('"')[1] for item in evidence if item.kind == "past")
+
+
 def test_a_definition_and_a_commit_are_quoted_only_with_what_they_say(
     shop_catalog: Catalog, evidence: tuple[Evidence, ...]
 ) -> None:
@@ -145,6 +149,7 @@ def test_a_definition_and_a_commit_are_quoted_only_with_what_they_say(
         'compute_postage in shop/shipping/postage.py meets "post".',  # half a word
         'The word "compute_postage" points to compute_postage in shop/shipping/postage.py.',  # nobody said so
         f'Commit {commit} was alike, "commit", and led to shipping.',
+        f'Commit {commit} was alike, "{_line_of(evidence)} 39317", and led to shipping.',
     ]
 
     assert _kept(shop_catalog, evidence, " ".join([*false, true])) == tuple(split_sentences(true))
