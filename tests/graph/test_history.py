@@ -228,6 +228,8 @@ def test_cards_learn_recent_requirements(shop: GitRepository) -> None:
     [
         ("Fixed #123 -- Made carts work with two owners", "Made carts work with two owners"),
         ("[FIX] JIRA-12: Send no mail to the dead (#44)", "Send no mail to the dead"),
+        ("Require word boundaries in filters (CVE-2023-39317)", "Require word boundaries in filters"),
+        ("Support UTF-8 in file names (TAX-7)", "Support UTF-8 in file names"),
         ("Merge pull request #7 from x/y\n\nAllow carts without an owner", "Allow carts without an owner"),
         ("Use the API in Page.copy() again; closes #12, #13", "Use the API in Page.copy() again"),
         (
