@@ -144,8 +144,8 @@ def minutes_config() -> TrainingConfig:
     The run of a machine without a GPU: 3,000 past requirements and as many texts from the code on two CPU cores.
 
     Only the upper third of the layers is trained and what the others say is kept: 3.4 times fewer CPU seconds than all
-    layers trained without keeping anything, on equal rows. Half of the tokens only rank: with 85 % of them it ranked hardly
-    better and had not learned to write (training/EXPERIMENTS.md).
+    layers trained without keeping anything, on equal rows. Half of the tokens only rank: with 85 % of them it ranked
+    hardly better and had not learned to write (training/EXPERIMENTS.md).
     """
     return TrainingConfig(
         frozen_share=0.67,

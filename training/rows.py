@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float32]
 VIEW_TOKENS = 48
 VIEWS = 3  # texts a module is encoded from: its card and its two richest files
 PULL = 0.12
-"""Best on dev rows for 150, 500, 1,200 and 2,394 past requirements alike; training/EXPERIMENTS.md."""
+"""Within a point of the best on dev rows for 150, 500, 1,200 and 2,394 past requirements; training/EXPERIMENTS.md."""
 
 
 @dataclass(frozen=True, slots=True)
