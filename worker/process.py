@@ -6,6 +6,7 @@ input; when the parent dies, even by kill -9, the kernel closes the other end, a
 thread in the child sees it and ends the process.
 """
 
+import contextlib
 import logging
 import os
 import signal
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
 from worker.settings import Settings
 
@@ -157,9 +159,29 @@ def wait_for_stop() -> None:
     Sleep until a SIGTERM or SIGINT comes. For the main thread of a parent whose children work.
     """
     stopped = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with set_by_signals(stopped):
         stopped.wait()
+
+
+@contextlib.contextmanager
+def set_by_signals(event: threading.Event) -> Iterator[None]:
+    """
+    Set *event* when a SIGTERM or SIGINT comes, instead of what these do otherwise. Outside the main thread, which
+    alone takes signals, nothing changes.
+
+    A handler runs in the middle of whatever the main thread does, and often that is the event's own `wait`, with the
+    event's lock in its hand: setting the event there would wait for that lock forever. So a thread sets it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(*_: object) -> None:
+        threading.Thread(target=event.set, name="signal", daemon=True).start()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

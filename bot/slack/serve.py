@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import logging
-import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -32,6 +31,7 @@ from bot.slack.workspaces import InstalledWorkspaces, open_workspaces
 from worker import store
 from worker.database import Sessions
 from worker.news import NEWS
+from worker.process import set_by_signals
 from worker.queues import enqueue_news
 from worker.settings import Settings
 from worker.waiting import Outlook, outlook
@@ -84,7 +84,7 @@ def serve_slack(
     if http_port is None and settings.slack_mode == "http":
         http_port = DEFAULT_HTTP_PORT
     _check(settings, over_http=http_port is not None)
-    with _only_one(settings.home), _ended_by_signals(stop), contextlib.ExitStack() as running:
+    with _only_one(settings.home), set_by_signals(stop), contextlib.ExitStack() as running:
         workspaces = open_workspaces(settings, sessions)
         library = Library(settings)
         delivery = Delivery(
@@ -200,17 +200,3 @@ def _only_one(home: Path) -> Iterator[None]:
                 f"another `signpost slack` runs with the home {home}: end it first, or use another SIGNPOST_HOME"
             ) from error
         yield
-
-
-@contextlib.contextmanager
-def _ended_by_signals(stop: threading.Event) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)

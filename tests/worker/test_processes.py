@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -17,7 +18,7 @@ from tests.worker.processes import pids_of, processes_of, wait_until
 from worker import store
 from worker.ask import submit_question, wait_for_answer
 from worker.database import make_engine, session_factory, upgrade
-from worker.process import Children
+from worker.process import Children, set_by_signals
 from worker.queues import WORKER_SILENCE_SECONDS
 from worker.tables import Answer, Question
 
@@ -196,3 +197,22 @@ def test_a_worker_without_a_usable_setting_says_so_and_ends():
     assert ended.stderr.strip().endswith(
         "SIGNPOST_REDIS_URL must begin with redis:// or rediss:// or unix://, got 'nonsense'…"
     )
+
+
+def test_a_signal_that_comes_while_its_event_is_locked_is_taken_later() -> None:
+    """What `Event.wait` does on its way in and out: it holds the lock that `Event.set` needs."""
+    lock = threading.Lock()
+
+    class LockedEvent(threading.Event):
+        def set(self) -> None:
+            assert lock.acquire(timeout=2), "the handler waits for a lock that the interrupted code holds"
+            super().set()
+            lock.release()
+
+    event = LockedEvent()
+    with set_by_signals(event):
+        with lock:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.05)
+            assert not event.is_set()
+        assert event.wait(2)
