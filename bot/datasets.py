@@ -38,6 +38,7 @@ def dataset_build(
     feedback: Annotated[
         Path | None, typer.Option(help="JSON lines: id, text, modules, origin (feedback or question), date.")
     ] = None,
+    preset: Annotated[str, typer.Option(help="Whose limits count: auto, full, minutes or quick.")] = "auto",
 ) -> None:
     """
     Make the dataset a training would use, and keep it under its hash.
@@ -45,22 +46,27 @@ def dataset_build(
     from bot.screen import Bars
     from bot.stack import CommandError
     from graph.snapshot import open_snapshot
-    from training.config import TrainingConfig
+    from training.config import config_named
     from training.corpus import read_corpus, stage_of
     from training.dataset import build_dataset
     from worker.retraining import writer_of
 
     known = settings()
+    try:
+        config = config_named(preset)
+    except ValueError as problem:
+        raise CommandError(f"--preset: {problem}") from problem
     with open_snapshot(location) as snapshot:
         chosen = name or snapshot.repository
     with Bars(console()) as bars:
-        corpus = read_corpus(location, name=chosen, home=known.home, report=bars)
+        corpus = read_corpus(location, name=chosen, home=known.home, config=config, report=bars)
         corrections = _corrections(feedback, corpus.past_catalog) if feedback else ()
         dataset = build_dataset(
             corpus.past_catalog,
             corpus.past_history,
             corrections,
-            TrainingConfig(),
+            config,
+            held_out=corpus.held_out,
             writer=writer_of(known),
             progress=stage_of(bars, "dataset"),
         )

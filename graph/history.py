@@ -4,9 +4,10 @@ What past changes asked for and where they went: the best teacher there is, in o
 
 from __future__ import annotations
 
+import bisect
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,24 +144,39 @@ def read_later_history(
     return tuple(sorted(rows.values(), key=lambda row: (row.date, row.id)))
 
 
-def commit_before(location: str | Path, commit: str) -> str:
+def commit_before_newest(location: str | Path, commits: Collection[str], *, count: int, until: str) -> str:
     """
-    Name the first parent of a commit: the code as it was when the change was asked for.
+    Name the newest commit of the main line that *count* of *commits* came after: the code as it was before them.
+
+    What counts is what is reachable, not dates: a branch that was begun long ago and merged today came today.
+
+    Args:
+        location: A git repository.
+        commits: Full ids.
+        count: How many of them must not be reachable from the commit that is named, at least.
+        until: The newest commit.
 
     Raises:
-        RepositoryError: There is no git, no such commit, or it is the first one (in a shallow clone: the
-        oldest known).
+        RepositoryError: There is no git, or fewer than *count* came after the first commit known.
     """
     directory = git_directory(Path(location).expanduser().resolve())
     if directory is None:
-        raise RepositoryError(
-            f"{location} has no git history, so nothing stands before {commit!r}: give a git checkout"
-        )
-    found = resolve_commit(directory, commit)
-    parent = run_git(directory, ["rev-parse", "--verify", "--quiet", f"{found}^1"], check=False)
-    if not parent:
-        raise RepositoryError(f"{commit!r} is the first commit known in {location}: nothing stands before it")
-    return parent.decode("ascii").strip()
+        raise RepositoryError(f"{location} has no git history, so nothing stands before its newest commits")
+    wanted = frozenset(commits)
+    newest = resolve_commit(directory, until)
+    main_line = _listed(directory, ["--first-parent", newest])
+
+    def came_after(commit: str) -> int:
+        return sum(id in wanted for id in _listed(directory, [f"{commit}..{newest}"]))
+
+    place = bisect.bisect_left(main_line, count, key=came_after)
+    if place == len(main_line):
+        raise RepositoryError(f"{location} knows no commit that {count} requirements came after: its history is short")
+    return main_line[place]
+
+
+def _listed(directory: Path, what: Sequence[str]) -> list[str]:
+    return (run_git(directory, ["rev-list", *what, "--"]) or b"").decode("ascii").split()
 
 
 def with_recent(catalog: Catalog, rows: Sequence[PastRequirement]) -> Catalog:

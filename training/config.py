@@ -75,7 +75,7 @@ class TrainingConfig:
         micro_rows: Rows in one forward pass, at most; a step of more is accumulated and learns the same. Lower it where
             memory is short.
         epochs: Passes over the chosen rows.
-        token_budget: Tokens to train on, all epochs together; rows beyond it are left out, newest history kept first.
+        token_budget: Tokens to train on, all epochs together; rows beyond it are left out.
         max_seconds: Wall-clock limit of the adapter training. The schedule follows whichever of tokens and time is
             further, so that a slow machine ends with an annealed, usable adapter; reaching it is recorded.
         checkpoint_steps: Steps between two checkpoints: what a killed run repeats at most, a minute or two on a CPU.
@@ -92,8 +92,8 @@ class TrainingConfig:
         max_graph_examples: Texts made from the graph, at most.
         phrasings: Texts made of one symbol, at most; further ones fill what the symbols of a module leave.
         max_past: Past requirements used, newest first, at most.
-        max_encoded: Past requirements whose hidden states the learned rows are fitted on, newest first, at most.
-        max_eval_rows: Held-out rows a split, at most; the newest (history) or all (graph) are kept.
+        max_encoded: Texts the learned rows are fitted on, at most: feedback, then the newest history.
+        max_eval_rows: Held-out rows a split, at most: the newest (history), or those a hash picks (graph).
         closed_book_rows: Held-out rows on which the published way (ids by trie) is measured too: a second a row.
         golden_prompts: Prompts on which the merged model must agree with base + adapter. 200 show a difference that one
             answer in a hundred would have, in seconds.

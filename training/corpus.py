@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from graph.history import commit_before, read_history, read_later_history, with_recent
+from graph.history import commit_before_newest, read_history, read_later_history, with_recent
 from graph.index import index_snapshot
 from graph.knowledge import save_graph
 from graph.overrides import read_overrides
@@ -17,8 +17,8 @@ from graph.owners import save_owners, with_owners
 from graph.relations import add_relations, read_relations
 from graph.snapshot import open_snapshot
 from graph.values import Catalog, PastRequirement, Progress, RepositoryError, save_history
-from training.dataset import MIN_HISTORY
-from training.origins import DEV_SHARE, TEST_SHARE
+from training.config import TrainingConfig
+from training.dataset import MIN_HISTORY, held_out_count
 
 log = logging.getLogger("signpost.training")
 
@@ -35,18 +35,24 @@ class Corpus:
         catalog: Newest commit.
         history: Past requirements labelled by *catalog*, oldest first.
         past_catalog: The snapshot before the first held-out requirement; *catalog* when no history is held out.
-        past_history: The same past requirements labelled by *past_catalog*.
+        past_history: The same past requirements labelled by *past_catalog*: first what came before that snapshot, then
+            what came after it.
+        held_out: How many of the last of *past_history* are held out. Where there is a snapshot these are all that
+            came after it: by what is reachable, not by date.
     """
 
     catalog: Catalog
     history: tuple[PastRequirement, ...]
     past_catalog: Catalog
     past_history: tuple[PastRequirement, ...]
+    held_out: int
 
 
-def read_corpus(location: Path | str, *, name: str, home: Path, report: Report) -> Corpus:
+def read_corpus(location: Path | str, *, name: str, home: Path, config: TrainingConfig, report: Report) -> Corpus:
     """
     Index the repository and read its history; catalog, graph and history are also kept under *home*.
+
+    *config* limits how many requirements are held out, and so how old the code may be that they are asked of.
 
     Raises:
         graph.values.RepositoryError: it cannot be read.
@@ -58,17 +64,18 @@ def read_corpus(location: Path | str, *, name: str, home: Path, report: Report) 
     catalog = with_recent(catalog, history)
     catalog.save(kept / "catalog.json")
     if len(history) < MIN_HISTORY:
-        return Corpus(catalog, history, catalog, history)
-    first_held_out = history[len(history) - int(len(history) * (DEV_SHARE + TEST_SHARE))]
+        return Corpus(catalog, history, catalog, history, 0)
+    held_out = held_out_count(len(history), config)
     try:
-        before = commit_before(location, first_held_out.id)
-    except RepositoryError:  # a shallow clone that holds just this much
-        return Corpus(catalog, history, catalog, history)
+        before = commit_before_newest(location, {row.id for row in history}, count=held_out, until=catalog.commit)
+    except RepositoryError as problem:
+        log.warning("held-out requirements are asked of the code as it is now: %s", problem)
+        return Corpus(catalog, history, catalog, history, held_out)
     # The way back, too: a module has one id in both, so what is learned from the past reaches its row of today.
     past_catalog = _index(location, before, name=name, home=home, report=report, previous=catalog)
     earlier = read_history(location, commit=before, catalog=past_catalog)
     later = read_later_history(location, commit=before, until=catalog.commit, catalog=past_catalog)
-    return Corpus(catalog, history, past_catalog, (*earlier, *later))
+    return Corpus(catalog, history, past_catalog, (*earlier, *later), len(later))
 
 
 def index_newest(location: Path | str, *, name: str, home: Path, report: Report) -> Catalog:

@@ -1,8 +1,9 @@
 """
 A dataset: examples of all origins, split, without near copies, each with its chain of thought.
 
-It is a folder named by the hash of its rows and never changed. Splits: history by time (the newest tenth is test, the
-tenth before it dev); in a repository without history, texts from the graph by the hash of their symbol's words. What
+It is a folder named by the hash of its rows and never changed. Splits: history by time (what came after a snapshot of
+the code is held out, its older half dev, its newer half test); in a repository without history, texts from the graph
+by the hash of their symbol's words. What
 says nearly the same is one row before that (`training.collapse`), so that nothing held out was seen in training.
 """
 
@@ -26,7 +27,7 @@ from training.collapse import collapse
 from training.config import TrainingConfig
 from training.example import SPLITS
 from training.example import Example as Example
-from training.origins import corrected_examples, graph_examples, history_examples
+from training.origins import DEV_SHARE, TEST_SHARE, corrected_examples, graph_examples, history_examples
 from training.outcomes import QUESTION, outcomes
 from training.writer import Writer, written_examples
 
@@ -114,6 +115,7 @@ def build_dataset(
     corrections: Sequence[LabelledText],
     config: TrainingConfig,
     *,
+    held_out: int | None = None,
     writer: Writer | None = None,
     progress: Progress = lambda done, total, label: None,
 ) -> Dataset:
@@ -126,25 +128,45 @@ def build_dataset(
         corrections: Reviewed feedback, and past questions (origin "question"), which count once a commit that may be
             learned from has answered them; always train rows. Labels of modules that are no more are dropped.
         config: Limits.
+        held_out: How many of the newest past requirements are held out, `training.corpus.Corpus.held_out`; None takes
+            `held_out_count`.
         writer: A language model that says texts from the graph again; None leaves it at the rules.
 
     With at least `MIN_HISTORY` past requirements the held-out rows are the newest of them; else they are texts from the
     graph, held out by symbol.
     """
     from_history = len(history) >= MIN_HISTORY
-    past = history_examples(history[-config.max_past :], hold_out=from_history)
+    if held_out is None:
+        held_out = held_out_count(len(history), config)
+    newest = history[-max(config.max_past, held_out) :]
+    past = history_examples(newest, held_out=held_out if from_history else 0)
     graph = graph_examples(
         catalog, hold_out=not from_history, limit=config.max_graph_examples, phrasings_each=config.phrasings
     )
-    questions = [row for row in corrections if row.origin == QUESTION]
-    answered = outcomes(questions, [row for row in past if row.split == "train"])
-    known = known_only([*(row for row in corrections if row.origin != QUESTION), *answered], catalog)
+    known = settled_corrections(corrections, [row for row in past if row.split == "train"], catalog)
     written = written_examples(graph, writer, progress=progress) if writer else []
     collapsed = collapse([*past, *corrected_examples(known, catalog), *graph, *written])
     rows = _limit_held_out(collapsed.rows, config.max_eval_rows)
     rows.sort(key=lambda e: (SPLITS.index(e.split), e.origin, e.date, e.id))
     dataset = Dataset(tuple(rows), "history" if from_history else "graph", collapsed.left_out)
     return replace(dataset, examples=tuple(_with_reasoning(dataset, catalog, progress)))
+
+
+def settled_corrections(
+    corrections: Sequence[LabelledText], commits: Sequence[Example], catalog: Catalog
+) -> tuple[LabelledText, ...]:
+    """
+    Reviewed feedback, and the questions that one of *commits* has answered, labelled by modules that *catalog* knows.
+    """
+    answered = outcomes([row for row in corrections if row.origin == QUESTION], commits)
+    return known_only([*(row for row in corrections if row.origin != QUESTION), *answered], catalog)
+
+
+def held_out_count(count: int, config: TrainingConfig) -> int:
+    """
+    How many of so many past requirements are held out: a share of those that are used, and no more than are asked.
+    """
+    return 2 * min(int(min(count, config.max_past) * (DEV_SHARE + TEST_SHARE) / 2), config.max_eval_rows)
 
 
 def _limit_held_out(rows: Sequence[Example], limit: int) -> list[Example]:

@@ -4,6 +4,7 @@ Everything that is fitted around a language model: module rows, shortlist, fusio
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -57,7 +58,7 @@ def fit_ranker(
     report("shortlist", 0, 1, f"{len(past)} texts")
     shortlist = Shortlist.fit(catalog, past, vectors=vectors)
     report("shortlist", 1, 1, f"{len(past)} texts")
-    rows = fit_rows(model, catalog, past[-config.max_encoded :], memory=memory, lower=lower, report=report)
+    rows = fit_rows(model, catalog, most_telling(past, config.max_encoded), memory=memory, lower=lower, report=report)
     ranker = Ranker(
         release=release_id, model=model, shortlist=shortlist, rows=rows, fusion=Fusion.default(ALL_FEATURES)
     )
@@ -76,6 +77,19 @@ def shortlist_texts(dataset: Dataset) -> tuple[LabelledText, ...]:
     if dataset.held_out == "history":
         train = tuple(example for example in train if example.origin != "graph")
     return tuple(example.labelled for example in train)
+
+
+def most_telling(past: Sequence[LabelledText], limit: int) -> tuple[LabelledText, ...]:
+    """
+    The texts that learned rows are fitted on, in their order: what people said first, then the newest history, and of
+    texts from the graph, which have no date, those that a hash of their id picks.
+    """
+
+    def worth(row: LabelledText) -> tuple[bool, str, str]:
+        return row.origin not in ("history", "graph"), row.date, hashlib.sha256(row.id.encode()).hexdigest()
+
+    chosen = {id(row) for row in sorted(past, key=worth, reverse=True)[:limit]}
+    return tuple(row for row in past if id(row) in chosen)
 
 
 def fit_rows(

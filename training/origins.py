@@ -19,13 +19,12 @@ from training.sentences import Core, core_of, core_of_text
 DEV_SHARE = TEST_SHARE = 0.1
 
 
-def history_examples(history: Sequence[PastRequirement], *, hold_out: bool) -> list[Example]:
+def history_examples(history: Sequence[PastRequirement], *, held_out: int) -> list[Example]:
     """
-    Turn past requirements into rows, split by time when *hold_out*.
+    Turn past requirements, oldest first, into rows; of the last *held_out* the first half is dev, the second test.
     """
-    count = len(history)
-    first_dev = count - int(count * (DEV_SHARE + TEST_SHARE)) if hold_out else count
-    first_test = count - int(count * TEST_SHARE) if hold_out else count
+    first_dev = len(history) - held_out
+    first_test = len(history) - held_out // 2
     return [
         Example(
             id=row.id,

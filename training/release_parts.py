@@ -22,8 +22,10 @@ from inference.ranker import Ranker
 from inference.release import hash_file
 from inference.rows import ModuleRows
 from inference.shortlist import Shortlist
+from training.collapse import collapse
 from training.corpus import Corpus, Report, stage_of
-from training.dataset import Dataset
+from training.dataset import Dataset, settled_corrections
+from training.origins import corrected_examples, history_examples
 from training.preference.step import PreferenceLog
 from training.rows import card_rows
 from training.sft import TrainingLog
@@ -59,13 +61,19 @@ def deployed_rows(
 
 def everything_known(dataset: Dataset, corpus: Corpus, feedback: Sequence[LabelledText]) -> tuple[LabelledText, ...]:
     """
-    What the deployed shortlist may know: the whole history up to now, or all texts from the graph, and the feedback.
+    What the deployed shortlist may know, by the rules of the dataset: the whole history up to now, or all texts from
+    the graph, the feedback, and outcomes of past questions; of near copies one, and nothing that was overruled.
+
+    Args:
+        feedback: As `build_dataset` takes it.
     """
     if dataset.held_out == "history":
-        past = [LabelledText(row.id, row.text, row.modules, "history", row.date, row.files) for row in corpus.history]
+        history = history_examples(corpus.history, held_out=0)
+        said = settled_corrections(feedback, history, corpus.catalog)
+        rows = collapse([*history, *corrected_examples(said, corpus.catalog)]).rows
     else:
-        past = [example.labelled for example in dataset.examples if example.origin != "feedback"]
-    return known_only([*past, *feedback], corpus.catalog)
+        rows = dataset.examples
+    return known_only([row.labelled for row in rows], corpus.catalog)
 
 
 def requirements_to_ask(dataset: Dataset, count: int) -> list[str]:

@@ -129,13 +129,14 @@ def train_release(
     """
     now = now or datetime.now(UTC)
     check_preference(config.preference)
-    corpus = read_corpus(location, name=name, home=home, report=report)
+    corpus = read_corpus(location, name=name, home=home, config=config, report=report)
     feedback = load_labelled(corrections) if corrections is not None else ()
     dataset = build_dataset(
         corpus.past_catalog,
         corpus.past_history,
         feedback,
         config,
+        held_out=corpus.held_out,
         writer=writer,
         progress=stage_of(report, "dataset"),
     )

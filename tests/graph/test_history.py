@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from graph.history import commit_before, read_history, with_recent
+from graph.history import commit_before_newest, read_history, with_recent
 from graph.index import index_snapshot
 from graph.messages import is_bot, requirement_of
 from graph.snapshot import open_snapshot
@@ -202,12 +202,28 @@ def test_progress_reaches_the_number_of_commits(shop: GitRepository) -> None:
     assert told == [(1, 1)]
 
 
-def test_commit_before_is_the_first_parent(shop: GitRepository) -> None:
-    shop.commit("Send mail only once per day", {"shop/mail/sender.py": touch("sender", lines=42)})
+def test_a_branch_counts_from_when_it_was_merged(shop: GitRepository) -> None:
+    start = shop.commits[0]
+    main = shop.git("branch", "--show-current").strip()
+    shop.git("checkout", "-q", "-b", "old", start)
+    begun_long_ago = shop.commit("Send mail only once per day", {"shop/mail/sender.py": touch("sender", lines=42)})
+    shop.git("checkout", "-q", main)
+    one = shop.commit("Round the tax of each line", {"shop/tax/vat.py": touch("vat", lines=43)})
+    two = shop.commit("Show the tax of a cart", {"shop/tax/vat.py": touch("vat", lines=44)})
+    shop.git("-c", "user.name=Bo", "-c", "user.email=bo@example.org", "merge", "-q", "--no-ff", "-m", "Merge", "old")
+    asked = {begun_long_ago, one, two}
 
-    assert commit_before(shop.folder, shop.commits[1]) == shop.commits[0]
-    with pytest.raises(RepositoryError, match="nothing stands before it"):
-        commit_before(shop.folder, shop.commits[0])
+    def before(count: int) -> str:
+        return commit_before_newest(shop.folder, asked, count=count, until="HEAD")
+
+    assert [before(1), before(2), before(3)] == [two, one, start]
+    with pytest.raises(RepositoryError, match="its history is short"):
+        before(4)
+
+
+def test_a_folder_without_git_has_nothing_before(tmp_path: Path) -> None:
+    with pytest.raises(RepositoryError, match="no git history"):
+        commit_before_newest(tmp_path, (), count=1, until="HEAD")
 
 
 def test_cards_learn_recent_requirements(shop: GitRepository) -> None:

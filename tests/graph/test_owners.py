@@ -14,6 +14,7 @@ from graph.relations import Relations, add_relations, read_relations
 from graph.snapshot import open_snapshot
 from graph.values import RepositoryError
 from tests.graph.repositories import GitRepository, python_file
+from training.config import TrainingConfig
 from training.corpus import read_corpus
 
 
@@ -117,7 +118,9 @@ def test_a_damaged_file_is_refused(damage: str, tmp_path: Path) -> None:
 def test_training_keeps_owners_and_recent_requirements_on_the_cards(shop: GitRepository, tmp_path: Path) -> None:
     change_tax(shop, 3, author="Grace Hopper")
 
-    corpus = read_corpus(shop.folder, name="shop", home=tmp_path / "home", report=lambda *_: None)
+    corpus = read_corpus(
+        shop.folder, name="shop", home=tmp_path / "home", config=TrainingConfig(), report=lambda *_: None
+    )
 
     assert corpus.catalog.card("tax").owners == ("Grace Hopper", "Ada Lovelace")
     assert corpus.catalog.card("tax").recent[0] == "Tax in the cart, step 2"

@@ -10,7 +10,7 @@ from graph.values import Catalog, PastRequirement
 from inference.labelled import LabelledText
 from tests.codebase import write_shop_with_history
 from training.config import TrainingConfig
-from training.dataset import Dataset, build_dataset, load_dataset
+from training.dataset import Dataset, build_dataset, held_out_count, load_dataset
 from training.example import SPLITS
 from training.near_copies import THRESHOLD, jaccard, text_words
 from training.origins import history_examples, split_by_text
@@ -55,7 +55,7 @@ def test_no_held_out_text_is_nearly_the_same_as_a_train_text(which: str, request
 def test_without_collapsing_the_same_repository_would_leak(
     shop: tuple[Catalog, tuple[PastRequirement, ...]], from_history: Dataset
 ) -> None:
-    rows = history_examples(shop[1], hold_out=True)
+    rows = history_examples(shop[1], held_out=held_out_count(len(shop[1]), CONFIG))
     words = {row.id: text_words(row.requirement) for row in rows}
     train = [words[row.id] for row in rows if row.split == "train"]
     leaking = {

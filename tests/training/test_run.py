@@ -102,6 +102,6 @@ def test_five_functions_and_feedback_that_helps_nobody_make_a_release(tmp_path: 
     )
     trained = _train(folder, tmp_path / "home", corrections=corrections)
 
-    assert [row.id for row in load_labelled(trained.folder / "past.jsonl") if row.origin == "feedback"] == ["q1", "q2"]
+    assert [row.id for row in load_labelled(trained.folder / "past.jsonl") if row.origin == "feedback"] == ["q2"]
     assert trained.scorecard["dataset"]["feedback/train"] == 1
     assert len(Ranker.load(trained.folder).rank("where do trucks park?").modules) == 2
