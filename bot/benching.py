@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -39,10 +40,16 @@ def bench(
     Measure every ranker on real requirements with known modules.
     """
     from bot.screen import Bars
+    from graph.snapshot import open_snapshot
     from training.bench import run_bench
     from training.bench_set import read_bench_set
 
-    read_bench_set(folder)  # what is wrong with the input is said before anything is fetched
+    # What is wrong with the input is said before anything is fetched or measured.
+    bench_set = read_bench_set(folder)
+    with open_snapshot(repo, commit=bench_set.snapshot, name=bench_set.name):
+        pass
+    if out is not None:
+        _check_writable(out)
     home = settings().home
     with Bars(console()) as bars:
         source = _release(home, release) if release else _trained(home, bars) if model and not quick else None
@@ -62,6 +69,19 @@ def bench(
         typer.echo(f"Written: {out / 'report.html'}, {out / 'results.json'}")
 
 
+def _check_writable(out: Path) -> None:
+    from training.bench_set import BenchError
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as problem:
+        raise BenchError(
+            f"{out} cannot be written to ({problem.strerror}): give another folder with --out."
+        ) from problem
+
+
 def _vectors(home: Path, bars: Bars) -> VectorCache | None:
     """
     The encoder with its cache; None, and a word about it, where it cannot be had.
@@ -78,18 +98,17 @@ def _vectors(home: Path, bars: Bars) -> VectorCache | None:
     return VectorCache(home / "cache" / "vectors.sqlite", TextEncoder.load(folder))
 
 
-def _trained(home: Path, bars: Bars) -> ModelSource | None:
+def _trained(home: Path, bars: Bars) -> ModelSource:
     """
-    A model to be trained on the folder; None, and a word about it, where there is no base model.
+    A model to be trained on the folder.
+
+    Raises:
+        training.base_model.BaseModelError: there is no base model.
     """
-    from training.base_model import BaseModelError, ensure_base_model
+    from training.base_model import ensure_base_model
     from training.bench_model import bench_config, train_model
 
-    try:
-        base_model = ensure_base_model(settings().base_model, models=home / "models", report=bars)
-    except BaseModelError as problem:
-        typer.echo(f"Going without a language model: {problem}", err=True)
-        return None
+    base_model = ensure_base_model(settings().base_model, models=home / "models", report=bars)
     return partial(train_model, base_model=base_model, config=bench_config(), cache=home / "cache")
 
 

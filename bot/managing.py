@@ -78,15 +78,15 @@ def release_rollback(repo: RepoName = None) -> None:
     """
     Go back to the release that served before.
     """
-    from datetime import UTC, datetime
-
     from bot import stack
+    from inference.release import read_release
     from worker import store
 
     known = settings()
     with stack.open_stack(known) as open_stack, open_stack.sessions.begin() as session:
         repository = stack.find_repository(session, known, repo)
-        now_serving = store.rollback_release(session, repository.id, datetime.now(UTC)).id
+        read_release(Path(store.previous_release(session, repository.id).folder))
+        now_serving = store.rollback_release(session, repository.id).id
     typer.echo(f"{now_serving} answers from the next question on.")
 
 

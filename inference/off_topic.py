@@ -28,7 +28,7 @@ _ASKS = re.compile(
     r"implement\w*|import\w*|export\w*|improve|instead|let|lost|loses|make|migrate|missing|must|module|needs?|option|"
     r"parse[sd]?|prefer|print\w*|reduce|remove|render\w*|returns?|setting|should|shows?|speed|support\w*|takes?|traceback|"
     r"update[sd]?|use|view|when|where|which|wrong)\b",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,  # a word beside Chinese stands alone
 )
 _ASKS_CJK = re.compile(
     "支持|增加|添加|新增|修复|修改|改成|应该|需要|希望|实现|优化|删除|移除|报错|错误|异常|崩溃|失败|失效|不对|不正确|缺少|没有|无法|"
@@ -38,12 +38,12 @@ _CHATS = re.compile(
     r"\b(thanks?|thank you|thx|ty|cheers|hi|hello|hey|good (?:morning|evening|night|afternoon)|lol|haha\w*|awesome|"
     r"great|nice|cool|perfect|happy|love|lunch|coffee|weekend|holiday|vacation|sick|meeting|office|tomorrow|today|"
     r"yesterday|tonight|monday|friday|everyone|anybody|anyone|somebody|someone|guys|folks)\b",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,  # a word beside Chinese stands alone
 )
 _CHATS_CJK = re.compile(
     "谢谢|感谢|辛苦|你好|您好|早上好|晚安|哈哈|吃什么|今天|明天|昨天|周末|请假|开会|会议|天气|在吗|午饭|首都"
 )
-_SELF = re.compile(r"\b(i|i'm|i've|my|me|you|your|who|whom)\b", re.IGNORECASE)
+_SELF = re.compile(r"\b(i|i'm|i've|my|me|you|your|who|whom)\b", re.IGNORECASE | re.ASCII)
 _CODE = re.compile(r"`|\w+\.\w+\(|\b[a-z]+[A-Z]\w*|\w_\w|::|\(\)|\b\w+\.\w{2,4}:\d+|^\s*(?:at|File) ", re.MULTILINE)
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 

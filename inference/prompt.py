@@ -11,6 +11,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+from inference.text import clean_requirement
+
 MAX_REQUIREMENT_TOKENS = 256
 PLACE = "Name the module of {repository} where this belongs."
 CHOOSE = "Name the letter of the module of {repository} where this belongs."
@@ -23,7 +25,7 @@ def place_prompt(tokenizer: Any, *, repository: str, requirement: str) -> str:
     """
     Render the question "where does this belong?".
     """
-    return _render(tokenizer, PLACE.format(repository=repository), shorten(tokenizer, requirement))
+    return _render(tokenizer, PLACE.format(repository=repository), _asked(tokenizer, requirement))
 
 
 def choose_prompt(tokenizer: Any, *, repository: str, requirement: str, cards: Sequence[str]) -> str:
@@ -39,7 +41,7 @@ def choose_prompt(tokenizer: Any, *, repository: str, requirement: str, cards: S
     return _render(
         tokenizer,
         CHOOSE.format(repository=repository),
-        "\n".join([shorten(tokenizer, requirement, limit=96), "", *lines]),
+        "\n".join([_asked(tokenizer, requirement, limit=96), "", *lines]),
     )
 
 
@@ -61,7 +63,7 @@ def explain_prompt(tokenizer: Any, *, repository: str, requirement: str, module:
     Render the question "why there?", conditioned on the ranking's first module and the evidence lines.
     """
     lines = [
-        shorten(tokenizer, requirement, limit=96),
+        _asked(tokenizer, requirement, limit=96),
         "",
         f"Module: {module}",
         "Evidence:",
@@ -93,6 +95,11 @@ def shorten(tokenizer: Any, text: str, *, limit: int = MAX_REQUIREMENT_TOKENS) -
     tail = limit - head
     first, last = (tokenizer.decode(part, clean_up_tokenization_spaces=False) for part in (ids[:head], ids[-tail:]))
     return f"{first} … {last}"
+
+
+def _asked(tokenizer: Any, requirement: str, *, limit: int = MAX_REQUIREMENT_TOKENS) -> str:
+    """Cleaned here, so that a text that was trained on raw and one that is asked cleaned are the same tokens."""
+    return shorten(tokenizer, clean_requirement(requirement), limit=limit)
 
 
 def end_token_id(tokenizer: Any) -> int:

@@ -23,7 +23,7 @@ from inference.labelled import LabelledText, known_only, load_labelled
 from inference.language_model import LanguageModel
 from inference.off_topic import load_off_topic, signs, variant
 from inference.prompt import MODULE_LINE, explain_prompt, place_prompt, prompt_hash
-from inference.reasoning import off_topic_notice, template_reasoning, worth_telling
+from inference.reasoning import conclusion, off_topic_notice, template_reasoning, worth_telling
 from inference.release import ReleaseError, ReleaseInfo, encoder_folder, read_release
 from inference.rows import ModuleRows
 from inference.short_names import restore_names, short_lines, short_names
@@ -217,6 +217,8 @@ class Ranker:
                 module=first,
                 evidence=evidence,
             )
+            if len(kept) == 1:
+                kept = (*kept, conclusion(first))
             if kept:
                 return Reasoning(" ".join(kept), evidence, True)
         return Reasoning(template_reasoning(requirement, first, evidence), evidence, False)

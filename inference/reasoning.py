@@ -48,8 +48,15 @@ def _in_english(module: str, evidence: Sequence[Evidence], variant: int) -> str:
         sentences.append(f"{relations[0].text}.")
     if not sentences:
         sentences.append(f"No single definition of {module} stands out; the wording as a whole is nearest to it.")
-    sentences.append(f"So it belongs in {module}." if variant % 2 == 0 else f"That is {module}.")
+    sentences.append(conclusion(module) if variant % 2 == 0 else f"That is {module}.")
     return " ".join(sentences)
+
+
+def conclusion(module: str) -> str:
+    """
+    The sentence after the reasons.
+    """
+    return f"So it belongs in {module}."
 
 
 def _in_chinese(module: str, evidence: Sequence[Evidence], variant: int) -> str:

@@ -59,7 +59,7 @@ from inference.lexical import (
 )
 from inference.meaning import MEANING_FEATURES, Meaning
 from inference.reranker import Reranker
-from inference.text import distinct, joined_terms, terms, title_of, words
+from inference.text import apart_from_cjk, distinct, joined_terms, terms, title_of, words
 from inference.vectors import Vectors
 
 Floats = npt.NDArray[np.float32]
@@ -290,7 +290,8 @@ class Shortlist:
 
     def _name_scores(self, requirement: str) -> Floats:
         scores = np.zeros(len(self._position), dtype=np.float32)
-        asked = set(words(requirement)) | {match.lower() for match in re.findall(r"[\w./-]{3,}", requirement)}
+        named = re.findall(r"[\w./-]{3,}", apart_from_cjk(requirement))
+        asked = set(words(requirement)) | {match.lower() for match in named}
         for name in sorted(asked):
             for position, weight in self._names.get(name, ()):
                 scores[position] += weight
@@ -298,8 +299,9 @@ class Shortlist:
 
     def _mention_scores(self, requirement: str) -> Floats:
         scores = np.zeros(len(self._position), dtype=np.float32)
-        found = {match.strip(".-") for match in re.findall(r"[\w.-]{3,}", requirement.lower())}
-        for name in sorted(found | set(re.findall(r"\w{3,}", requirement.lower()))):
+        text = apart_from_cjk(requirement.lower())
+        found = {match.strip(".-") for match in re.findall(r"[\w.-]{3,}", text)}
+        for name in sorted(found | set(re.findall(r"\w{3,}", text))):
             bearers = self._mentions.get(name, ())
             if len(bearers):
                 scores[bearers] += math.log(1 + len(scores) / len(bearers))

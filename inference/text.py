@@ -11,9 +11,12 @@ from collections.abc import Iterable
 
 MAX_REQUIREMENT_CHARACTERS = 4_000
 
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*|[0-9]+|[^\W\d_]+")
+_TAIL_CHARACTERS = 1_300
+_CJK_SET = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_WORD = re.compile(rf"[A-Za-z][A-Za-z0-9]*|[0-9]+|[{_CJK_SET}]+|[^\W\d_{_CJK_SET}]+")
 _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_CJK = re.compile(f"[{_CJK_SET}]")
+_CJK_EDGE = re.compile(rf"(?<=[{_CJK_SET}])(?=[A-Za-z0-9_])|(?<=[A-Za-z0-9_])(?=[{_CJK_SET}])")
 _STOP = frozenset(
     [
         "a",
@@ -98,7 +101,8 @@ def clean_requirement(text: str) -> str:
     """
     Return what a person asked with control characters removed, white space folded and a bounded length.
 
-    Lines stay lines: the first one says what is asked, the others tell around it.
+    Lines stay lines: the first one says what is asked, the others tell around it. Of what is too long the middle goes:
+    the end of a stack trace says most.
 
     >>> clean_requirement("  where is\\x00 the  router?\\n\\n It is slow. ")
     'where is the router?\\nIt is slow.'
@@ -107,7 +111,12 @@ def clean_requirement(text: str) -> str:
     for line in unicodedata.normalize("NFKC", text).splitlines():
         printable = "".join(character if character.isprintable() else " " for character in line)
         lines.append(" ".join(printable.split()))
-    return "\n".join(line for line in lines if line)[:MAX_REQUIREMENT_CHARACTERS]
+    cleaned = "\n".join(line for line in lines if line)
+    if len(cleaned) <= MAX_REQUIREMENT_CHARACTERS:
+        return cleaned
+    gap = "\n…\n"
+    head = MAX_REQUIREMENT_CHARACTERS - _TAIL_CHARACTERS - len(gap)
+    return cleaned[:head].rstrip() + gap + cleaned[-_TAIL_CHARACTERS:].lstrip()
 
 
 def language_of(text: str) -> str:
@@ -150,6 +159,8 @@ def words(text: str) -> list[str]:
 
     >>> words("Make getUserName in auth_utils.py faster")
     ['getusername', 'user', 'name', 'auth', 'utils', 'py', 'faster', 'get']
+    >>> words("修复RoutingService的初始化")
+    ['修复', 'routingservice', 'routing', 'service', '的初', '初始', '始化']
     """
     found: list[str] = []
     late: list[str] = []
@@ -186,6 +197,16 @@ def joined_terms(text: str) -> list[str]:
     """
     found = [match.group().lower() for match in _WORD.finditer(text) if match.group().isascii()]
     return [stem(left + right) for left, right in itertools.pairwise(found)]
+
+
+def apart_from_cjk(text: str) -> str:
+    """
+    Put spaces where Chinese, Japanese or Korean touches other letters: a name inside a sentence is a name of its own.
+
+    >>> apart_from_cjk("修复RoutingService的初始化 in util")
+    '修复 RoutingService 的初始化 in util'
+    """
+    return _CJK_EDGE.sub(" ", text)
 
 
 def title_of(text: str) -> str:

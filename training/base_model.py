@@ -102,7 +102,7 @@ def check_base_model(folder: Path) -> None:
         )
     config = folder / "tokenizer_config.json"
     has_template = (folder / "chat_template.jinja").is_file() or (
-        config.is_file() and "chat_template" in json.loads(config.read_text())
+        config.is_file() and bool(json.loads(config.read_text()).get("chat_template"))
     )
     if not has_template:
         raise BaseModelError(

@@ -14,10 +14,12 @@ import json
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from inference.labelled import LabelledText
+from inference.text import clean_requirement
 from training.origins import text_key
 
 NEEDED = ("train", "dev", "test")
@@ -81,9 +83,10 @@ def read_bench_set(folder: Path) -> BenchSet:
     if not folder.is_dir():
         raise BenchError(f"{folder} is no folder: give one with meta.json, modules, train, dev and test rows.")
     meta = _read_meta(folder / "meta.json")
+    listed = _file_of(folder, "modules")
     modules = {
-        str(_need(row, "module", folder / "modules.jsonl.gz")): tuple(row.get("files") or ())
-        for row in _read_lines(folder, "modules")
+        str(_need(row, "module", listed)): _files_of(row, number, listed)
+        for number, row in enumerate(_read_lines(folder, "modules"), start=1)
     }
     if not any(modules.values()):
         raise BenchError(f"{folder / 'modules.jsonl.gz'} names no module with files: there is nothing to rank.")
@@ -162,22 +165,39 @@ def _read_lines(folder: Path, name: str) -> list[dict[str, Any]]:
 def _read_rows(folder: Path, name: str) -> tuple[BenchRow, ...]:
     path = _file_of(folder, name)
     rows = []
-    for number, row in enumerate(_read_lines(folder, name)):
+    for number, row in enumerate(_read_lines(folder, name), start=1):
         text, modules = _need(row, "text", path), _need(row, "modules", path)
         if not isinstance(text, str) or not isinstance(modules, list):
-            raise BenchError(f'row {number + 1} of {path} has a wrong "text" or "modules".')
+            raise BenchError(f'row {number} of {path} has a wrong "text" or "modules".')
         if not modules:
             continue  # an unlabelled row has no score
         labelled = LabelledText(
-            id=str(row.get("id", f"{name}-{number}")),
-            text=text,
+            id=str(row.get("id", f"{name}-{number - 1}")),
+            text=clean_requirement(text),
             modules=tuple(map(str, modules)),
             origin="history",
-            date=str(row.get("date") or ""),
-            files=tuple(map(str, row.get("files") or ())),
+            date=_date_of(row, number, path),
+            files=_files_of(row, number, path),
         )
         rows.append(BenchRow(labelled, not row.get("leaks", False)))
     return tuple(rows)
+
+
+def _files_of(row: Mapping[str, Any], number: int, path: Path) -> tuple[str, ...]:
+    files = row.get("files") or []
+    if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
+        raise BenchError(f'row {number} of {path} has "files" that are no list of paths.')
+    return tuple(files)
+
+
+def _date_of(row: Mapping[str, Any], number: int, path: Path) -> str:
+    date = row.get("date") or ""
+    try:
+        if date:
+            datetime.fromisoformat(date)
+    except (TypeError, ValueError) as error:
+        raise BenchError(f'row {number} of {path} has a "date" that is no ISO date: {date!r}.') from error
+    return str(date)
 
 
 def _need(row: Mapping[str, Any], key: str, path: Path) -> Any:

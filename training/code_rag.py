@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from graph.snapshot import open_snapshot
-from graph.values import Catalog, Progress
+from graph.snapshot import Snapshot, open_snapshot
+from graph.values import Catalog, Progress, RepositoryError
 from inference.embedding import TextEncoder, VectorCache
 
 Floats = npt.NDArray[np.float32]
@@ -93,14 +93,22 @@ class CodeRag:
 
 def read_sources(repository: Path, catalog: Catalog) -> dict[str, str]:
     """
-    Read the files of *catalog* at its commit.
+    Read the files of *catalog* at its commit; one that cannot be read there (a link, a submodule) counts as empty, as
+    it does in the catalog.
 
     Raises:
         graph.values.RepositoryError: no such repository or commit.
     """
     commit = None if catalog.commit.startswith("tree-") else catalog.commit
     with open_snapshot(repository, commit=commit, name=catalog.repository) as snapshot:
-        return {card.path: snapshot.read(card.path).decode("utf-8", "replace") for card in catalog.files}
+        return {card.path: _read(snapshot, card.path) for card in catalog.files}
+
+
+def _read(snapshot: Snapshot, path: str) -> str:
+    try:
+        return snapshot.read(path).decode("utf-8", "replace")
+    except (KeyError, OSError, RepositoryError):
+        return ""
 
 
 def cut(catalog: Catalog, sources: Mapping[str, str]) -> tuple[Snippet, ...]:

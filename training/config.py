@@ -79,7 +79,7 @@ class TrainingConfig:
         max_seconds: Wall-clock limit of the adapter training. The schedule follows whichever of tokens and time is
             further, so that a slow machine ends with an annealed, usable adapter; reaching it is recorded.
         checkpoint_steps: Steps between two checkpoints: what a killed run repeats at most, a minute or two on a CPU.
-        dev_checks: How often the dev rows are looked at in a whole run; 0: never.
+        dev_checks: How often the dev rows are looked at in a whole run, evenly over its schedule; 0: never.
         dev_rows: Dev rows of one look, at most; with kept states 300 of them cost a second and a half.
         patience: Looks without a better dev hit@1 (then ranking loss) after which a run ends with the best adapter;
             0: it looks, but never ends early. A look at 64 rows is uncertain by six points: fewer would stop on noise.
@@ -154,7 +154,9 @@ def minutes_config() -> TrainingConfig:
         epochs=2,
         batch_tokens=400,
         max_seconds=225.0,
+        dev_checks=6,  # of 300 rows: a second and a half each
         dev_rows=300,
+        patience=3,
         max_past=3_750,
         max_encoded=3_000,
         max_eval_rows=300,

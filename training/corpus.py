@@ -48,7 +48,9 @@ class Corpus:
     held_out: int
 
 
-def read_corpus(location: Path | str, *, name: str, home: Path, config: TrainingConfig, report: Report) -> Corpus:
+def read_corpus(
+    location: Path | str, *, name: str, home: Path, config: TrainingConfig, report: Report, commit: str | None = None
+) -> Corpus:
     """
     Index the repository and read its history; catalog, graph and history are also kept under *home*.
 
@@ -58,7 +60,7 @@ def read_corpus(location: Path | str, *, name: str, home: Path, config: Training
         graph.values.RepositoryError: it cannot be read.
     """
     kept = home / "repositories" / name
-    catalog = index_newest(location, name=name, home=home, report=report)
+    catalog = index_newest(location, name=name, home=home, commit=commit, report=report)
     history = read_history(location, commit=catalog.commit, catalog=catalog, progress=stage_of(report, "history"))
     save_history(kept / "history.jsonl", history)
     catalog = with_recent(catalog, history)
@@ -78,16 +80,17 @@ def read_corpus(location: Path | str, *, name: str, home: Path, config: Training
     return Corpus(catalog, history, past_catalog, (*earlier, *later), len(later))
 
 
-def index_newest(location: Path | str, *, name: str, home: Path, report: Report) -> Catalog:
+def index_newest(location: Path | str, *, name: str, home: Path, report: Report, commit: str | None = None) -> Catalog:
     """
-    Index the newest commit; modules keep the ids of the last time, and catalog and graph are kept under *home*.
+    Index the newest commit, or *commit*; modules keep the ids of the last time, and catalog and graph are kept under
+    *home*.
 
     Raises:
         graph.values.RepositoryError: it cannot be read.
     """
     kept = home / "repositories" / name
     before_this = _kept_catalog(kept / "catalog.json")
-    return _index(location, None, name=name, home=home, report=report, previous=before_this, keep=kept)
+    return _index(location, commit, name=name, home=home, report=report, previous=before_this, keep=kept)
 
 
 def _index(

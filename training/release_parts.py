@@ -4,6 +4,7 @@ What lies in the folder of a release, and where it comes from.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
 import platform
@@ -107,10 +108,14 @@ def write_parts(
 
 def weights_hash(base_model: Path) -> str:
     """
-    SHA-256 of a model's weights; of their index, which names them all, where there are several files.
+    SHA-256 of a model's weights; of the hashes of all their files in order where there are several.
     """
     weights = base_model / "model.safetensors"
-    return hash_file(weights if weights.is_file() else base_model / "model.safetensors.index.json")
+    if weights.is_file():
+        return hash_file(weights)
+    index = base_model / "model.safetensors.index.json"
+    names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    return hashlib.sha256("".join(hash_file(base_model / name) for name in names).encode()).hexdigest()
 
 
 def versions_here() -> dict[str, str]:

@@ -28,7 +28,7 @@ from inference.embedding import TextEncoder, VectorCache
 from inference.labelled import LabelledText, load_labelled
 from inference.language_model import LanguageModel
 from inference.packed import LowerStates, open_forward
-from inference.prompt import prompt_hash
+from inference.prompt import place_prompt, prompt_hash
 from inference.release import ReleaseError, ReleaseInfo, read_release, write_release_info
 from inference.shortlist import Shortlist
 from inference.vectors import KeptVectors
@@ -47,7 +47,7 @@ from training.fitting import fit_ranker, shortlist_texts
 from training.golden import golden_rows
 from training.merge import MergeReport, save_merged, verify_merged
 from training.mix import dev_rows, training_rows
-from training.preference.check import check_preference
+from training.preference.check import check_preference, check_prompts
 from training.preference.step import PreferenceLog, prefer
 from training.preference.votes import load_judged
 from training.release_parts import (
@@ -102,6 +102,7 @@ def train_release(
     events: Path | None = None,
     judged: Path | None = None,
     writer: Writer | None = None,
+    commit: str | None = None,
     report: Report = lambda stage, done, total, detail: None,
     now: datetime | None = None,
 ) -> TrainedRelease:
@@ -120,6 +121,7 @@ def train_release(
         events: Folder for TensorBoard event files; None writes none.
         judged: JSONL of trusted votes (`training.preference.votes`) for the preference step, or None.
         writer: A language model that says texts from the graph again; None leaves it at the rules.
+        commit: The newest commit to read; None takes what is there.
         report: Receives progress.
         now: The clock; the release is named after it.
 
@@ -129,7 +131,7 @@ def train_release(
     """
     now = now or datetime.now(UTC)
     check_preference(config.preference)
-    corpus = read_corpus(location, name=name, home=home, config=config, report=report)
+    corpus = read_corpus(location, name=name, home=home, config=config, commit=commit, report=report)
     feedback = load_labelled(corrections) if corrections is not None else ()
     dataset = build_dataset(
         corpus.past_catalog,
@@ -250,6 +252,7 @@ def _train_and_merge(
     Train, save and verify; *lower* then holds what the frozen layers, which the merged model shares, said.
     """
     model, tokenizer = open_backend(choose_backend(), base_model, config)
+    check_prompts(config.preference, tokenizer, place_prompt(tokenizer, repository=catalog.repository, requirement=""))
     lower.layers = frozen_layers(model)
     candidates = nearest_candidates(Shortlist.fit(catalog, ())) if config.choice_share else None
     rows = training_rows(tokenizer, dataset, catalog, config, candidates=candidates)

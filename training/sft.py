@@ -139,21 +139,24 @@ def train_adapter(
             save_checkpoint(checkpoint, run.state(), order=order)
 
     total = sum(len(row.ids) for batch in batches for row in batch)
-    every = max(1, len(batches) // config.dev_checks) if held_out and config.dev_checks else 0
+    looks = config.dev_checks if held_out else 0
+    looked = int(run.share(total) * looks)
     while run.step < len(batches) and not run.stopped_early:
-        share = max(run.tokens / total, run.seconds / config.max_seconds)
+        share = run.share(total)
         if share >= 1.0:
             keep()
             return run.log(stopped_by_time=True)
         if run.step % AHEAD == 0:
             forward.fill(row.ids for batch in batches[run.step : run.step + AHEAD] for row in batch)
         loss = _good_step(run, batches[run.step], share, keep)
-        if every and run.step % every == 0:
+        due = int(run.share(total) * looks)  # not so many steps: time may end the run long before its last batch
+        if due > looked:
             run.check(held_out)
+            looked = due
         if run.step % config.checkpoint_steps == 0 or run.step == len(batches) or run.stopped_early:
             keep()
         observe(run.figures(loss))
-        share = max(run.tokens / total, run.seconds / config.max_seconds)
+        share = run.share(total)
         try:
             progress(min(total, round(share * total)), total, run.line(loss))
         except BaseException:  # whoever watches wants it to stop: here nothing is half done
@@ -229,6 +232,12 @@ class _Run:
     @property
     def seconds(self) -> float:
         return self._before[0] + time.monotonic() - self._began
+
+    def share(self, total: int) -> float:
+        """
+        How much of the run is over, in tokens of *total* or in time, whichever is further.
+        """
+        return max(self.tokens / total, self.seconds / self._config.max_seconds)
 
     def learn(self, batch: Sequence[Encoded], factor: float) -> StepLoss | None:
         """

@@ -176,7 +176,8 @@ def for_the_asker(problem: Exception, subject: str) -> str:
     """
     if FOR_PEOPLE & {f"{kind.__module__}.{kind.__qualname__}" for kind in type(problem).__mro__}:
         return str(problem)
-    if "No space left on device" in str(problem):  # safetensors tells it in an error of its own
+    # safetensors and SQLite tell it in errors of their own
+    if "No space left on device" in str(problem) or "database or disk is full" in str(problem):
         log.error("the disk filled at %s", subject, exc_info=problem)
         return "The disk of the worker is full: free some space and try again; what was there before is untouched."
     number = uuid.uuid4().hex[:8]

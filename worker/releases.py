@@ -98,15 +98,12 @@ def promote_release(session: Session, release_id: str, now: datetime) -> Release
     return chosen
 
 
-def rollback_release(session: Session, repository_id: str, now: datetime) -> Release:
+def previous_release(session: Session, repository_id: str) -> Release:
     """
-    Go back to the release that was active before, once more with every call.
-
-    The times of promotion stay as they were, so that a second rollback goes further back
-    and does not return to the release just left.
+    The release that a rollback goes to: the one that served last before the active one.
 
     Raises:
-        NoPreviousReleaseError: the repository never had another one.
+        NoPreviousReleaseError: the repository never had another one, or was rolled back from all others.
     """
     current = active_release(session, repository_id)
     before = select(Release).where(Release.repository_id == repository_id, Release.state == "retired")
@@ -115,13 +112,31 @@ def rollback_release(session: Session, repository_id: str, now: datetime) -> Rel
     previous = session.scalars(before.order_by(Release.promoted_at.desc()).limit(1)).one_or_none()
     if previous is None:
         raise NoPreviousReleaseError("there is no earlier release to roll back to; train one with `signpost train`")
+    return previous
+
+
+def rollback_release(session: Session, repository_id: str) -> Release:
+    """
+    Go back to the release that was active before, once more with every call.
+
+    The release just left is withdrawn: no later rollback returns to it, but it can be promoted again.
+
+    Raises:
+        NoPreviousReleaseError: see `previous_release`.
+    """
+    previous, left = previous_release(session, repository_id), active_release(session, repository_id)
     _activate(session, previous)
+    if left is not None:
+        left.state = "withdrawn"
+        session.flush()
     return previous
 
 
 def _activate(session: Session, chosen: Release) -> None:
-    active = update(Release).where(Release.repository_id == chosen.repository_id, Release.state == "active")
-    session.execute(active.values(state="retired"))
+    active = select(Release).where(Release.repository_id == chosen.repository_id, Release.state == "active")
+    for current in session.scalars(active):
+        current.state = "retired"
+    session.flush()  # two are never active, not even within a transaction
     chosen.state = "active"
     session.flush()
 

@@ -2,6 +2,7 @@
 From confirmed feedback to a release: what the training job does apart from its bookkeeping.
 """
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy.orm import Session
 
+from graph.git import git_directory, resolve_commit
+from graph.values import RepositoryError, write_atomically
 from inference.labelled import LabelledText, save_labelled
 from worker import store
 from worker.settings import Settings
@@ -70,6 +73,7 @@ class TrainingOrder:
         judged: JSONL of trusted votes; None when there are none.
         preference: The step after fine-tuning, where *preset* names none.
         writer: A language model that says training texts again; None leaves it at the rules.
+        commit: The newest commit to read; None for a folder without git.
     """
 
     location: Path
@@ -84,6 +88,7 @@ class TrainingOrder:
     judged: Path | None = None
     preference: str = "none"
     writer: "Writer | None" = None
+    commit: str | None = None
 
 
 # Called with (stage, done, total, detail) while a training runs.
@@ -114,6 +119,7 @@ def train(order: TrainingOrder, report: Report) -> TrainedRelease:
         events=order.events,
         judged=order.judged,
         writer=order.writer,
+        commit=order.commit,
         report=report,
     )
 
@@ -135,34 +141,58 @@ def make_order(session: Session, settings: Settings, training_id: str) -> Traini
     """
     Write the confirmed feedback and the questions of a training's repository down, and say what to train.
 
-    SQL keeps which corrections those are: their authors are told when the release is in use.
+    A training that begins again after a breakdown gets the order of its first time, whatever was said and committed in
+    between: with other rows its checkpoint would be of no use. SQL keeps which corrections those are: their authors are
+    told when the release is in use.
     """
     training = store.training(session, training_id)
     repository = store.repository(session, training.repository_id)
     active = store.active_release(session, repository.id)
+    folder = settings.home / "corrections"
+    pinned = _pinned(folder / f"{training_id}.order.json")
     feedback = store.confirmed_feedback(session, repository.id)
-    store.mark_trained(session, training_id, feedback)
+    if pinned is None:
+        questions = store.asked_questions(session, repository.id)
+        judgements = store.trusted_judgements(session, repository.id)
+        pinned = {
+            "commit": _newest_commit(Path(repository.location)),
+            "votes": [row.vote_id for row in feedback],
+            "corrections": write_corrections(folder / f"{training_id}.jsonl", feedback, questions) is not None,
+            "judged": write_judged(folder / f"{training_id}-votes.jsonl", judgements) is not None,
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / f"{training_id}.order.json", json.dumps(pinned).encode())
+    store.mark_trained(session, training_id, [row for row in feedback if row.vote_id in pinned["votes"]])
     return TrainingOrder(
         location=Path(repository.location),
         name=repository.name,
         home=settings.home,
         base_model=settings.base_model,
         encoder=settings.encoder,
-        corrections=write_corrections(
-            settings.home / "corrections" / f"{training_id}.jsonl",
-            feedback,
-            store.asked_questions(session, repository.id),
-        ),
+        corrections=folder / f"{training_id}.jsonl" if pinned["corrections"] else None,
         previous=Path(active.folder) if active else None,
         preset=training.preset,
         events=settings.home / "trainings" / training_id,
-        judged=write_judged(
-            settings.home / "corrections" / f"{training_id}-votes.jsonl",
-            store.trusted_judgements(session, repository.id),
-        ),
+        judged=folder / f"{training_id}-votes.jsonl" if pinned["judged"] else None,
         preference=settings.preference,
         writer=writer_of(settings),
+        commit=pinned["commit"],
     )
+
+
+def _pinned(path: Path) -> dict[str, Any] | None:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _newest_commit(location: Path) -> str | None:
+    """
+    None for a folder without git, or one that cannot be read: the training says what is wrong with it.
+    """
+    directory = git_directory(location)
+    try:
+        return resolve_commit(directory, None) if directory is not None else None
+    except RepositoryError:
+        return None
 
 
 def write_corrections(path: Path, rows: Sequence[store.FeedbackRow], questions: Sequence[Question] = ()) -> Path | None:

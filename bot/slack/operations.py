@@ -116,9 +116,14 @@ def roll_back(context: SlackContext, order: Order, repository: Repository) -> st
     name = code(repository.name, 200)
     try:
         with context.sessions.begin() as session:
-            now_serving = store.rollback_release(session, repository.id, datetime.now(UTC)).id
+            previous = store.previous_release(session, repository.id)
+            shown = code(previous.id, 200)
+            read_release(Path(previous.folder))
+            now_serving = store.rollback_release(session, repository.id).id
     except store.NoPreviousReleaseError:
         return say("rollback_none", order.language, repository=name)
+    except ReleaseError as problem:
+        return say("promote_damaged", order.language, release=shown, problem=fit(one_line(str(problem)), 400))
     log.info("%s of %s rolled %s back to %s", order.person, order.team, repository.name, now_serving)
     return say("rollback_done", order.language, release=code(now_serving, 200), repository=name)
 

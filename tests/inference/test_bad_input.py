@@ -13,6 +13,8 @@ from inference.labelled import LabelledText, save_labelled
 from inference.ranker import Ranker, RequirementError, load_release_parts
 from inference.release import ReleaseError, ReleaseInfo
 from inference.rows import ModuleRows
+from inference.shortlist import MEASURED
+from inference.text import MAX_REQUIREMENT_CHARACTERS, clean_requirement
 from tests.rankers import tiny_ranker
 
 TRACE = (
@@ -54,6 +56,25 @@ def test_anything_with_a_word_is_ranked_and_explained(ranker: Ranker, asked: str
     )  # each is rounded
     assert reasoning.text
     assert ranker.rank(asked) == ranking
+
+
+def test_a_name_that_touches_chinese_is_found_as_one_that_stands_alone(ranker: Ranker) -> None:
+    alone = ranker.shortlist.columns("请修复 compute_postage 的错误")
+    touching = ranker.shortlist.columns("请修复compute_postage的错误")
+
+    for name in ("names", "mentions", "bm25"):
+        column = MEASURED.index(name)
+        assert alone[:, column].max() > 0.0
+        assert touching[:, column].tolist() == alone[:, column].tolist()
+
+
+def test_of_a_long_stack_trace_the_end_is_read() -> None:
+    cleaned = clean_requirement("Crash on start\n" + '  File "a.py", line 1, in f\n' * 900 + "PostageError: no rate")
+
+    assert cleaned.startswith("Crash on start\n")
+    assert cleaned.endswith("\nPostageError: no rate")
+    assert len(cleaned) <= MAX_REQUIREMENT_CHARACTERS
+    assert clean_requirement(cleaned) == cleaned
 
 
 def _catalog(count: int) -> Catalog:

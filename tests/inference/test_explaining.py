@@ -55,7 +55,7 @@ def test_true_sentences_survive_between_invented_ones(ranker: Ranker) -> None:
     talking = _saying(ranker, f"FooBar is great. {true} It was rewritten by Bob in 2019.")
     reasoning = talking.explain(ASKED, talking.rank(ASKED))
 
-    assert (reasoning.text, reasoning.generated) == (true, True)
+    assert (reasoning.text, reasoning.generated) == (f"{true} So it belongs in shipping.", True)
 
 
 def test_the_model_reads_and_writes_short_names_and_a_person_whole_ones(ranker: Ranker) -> None:
@@ -65,7 +65,7 @@ def test_the_model_reads_and_writes_short_names_and_a_person_whole_ones(ranker: 
 
     assert "compute_postage in postage.py meets" in prompt
     assert "shop/shipping/postage.py" not in prompt
-    assert reasoning.text == "compute_postage in shop/shipping/postage.py is near."
+    assert reasoning.text.startswith("compute_postage in shop/shipping/postage.py is near. ")
 
 
 def test_a_deadline_is_handed_to_the_model_and_silence_gives_the_template(ranker: Ranker) -> None:

@@ -141,6 +141,42 @@ def test_a_file_cut_short_is_named(bench_folder: Path) -> None:
         read_bench_set(bench_folder)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"date": 1637580000}, "no ISO date: 1637580000"),
+        ({"date": "Mon Nov 22 2021"}, "no ISO date"),
+        ({"files": 3}, "no list of paths"),
+        ({"files": "shop/a.py"}, "no list of paths"),
+        ({"modules": "billing"}, 'wrong "text" or "modules"'),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_named(bench_folder: Path, wrong: dict[str, object], said: str) -> None:
+    write_rows(bench_folder / "dev.jsonl.gz", [row(1), row(2) | wrong])
+
+    with pytest.raises(BenchError, match=rf"row 2 of .*dev\.jsonl\.gz.*{re.escape(said)}"):
+        read_bench_set(bench_folder)
+
+
+def test_requirements_are_asked_as_they_are_served(bench_folder: Path) -> None:
+    write_rows(bench_folder / "dev.jsonl.gz", [row(1) | {"text": "Ａ ﬁne\u00a0 postage \ud83d"}])
+
+    assert read_bench_set(bench_folder).splits["dev"][0].labelled.text == "A fine postage"
+
+
+@pytest.mark.parametrize("wrong", ["out", "repo"])
+def test_a_wrong_place_is_said_before_anything_is_measured(
+    bench_folder: Path, bench_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    monkeypatch.setenv("SIGNPOST_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("training.bench.run_bench", pytest.fail)
+    (tmp_path / "file").write_text("")
+    out, repo = (tmp_path / "file", bench_repository) if wrong == "out" else (tmp_path / "out", tmp_path / "none")
+    result = CliRunner().invoke(app, ["bench", str(bench_folder), "--repo", str(repo), "--out", str(out)])
+
+    assert isinstance(result.exception, BenchError if wrong == "out" else RepositoryError)
+
+
 def test_an_unknown_snapshot_is_one_sentence(bench_folder: Path, bench_repository: Path, tmp_path: Path) -> None:
     (bench_folder / "meta.json").write_text(json.dumps({"snapshot": "0" * 40}))
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,15 @@ def test_every_line_of_every_file_is_in_one_snippet(shop: tuple[Path, Catalog]) 
 
     assert len(snippets) == sum(-(-len(text.splitlines()) // WINDOW) for text in sources.values())
     assert {snippet.owner for snippet in snippets} == set(range(len(catalog.modules)))
+
+
+def test_a_file_that_cannot_be_read_there_has_no_snippets(shop: tuple[Path, Catalog]) -> None:
+    folder, catalog = shop
+    link = replace(catalog.files[0], path="shop/elsewhere.py")
+    sources = read_sources(folder, replace(catalog, files=(link, *catalog.files)))
+
+    assert sources.pop("shop/elsewhere.py") == ""
+    assert all(sources.values())
 
 
 def test_snippets_are_embedded_with_their_owners(shop: tuple[Path, Catalog]) -> None:

@@ -19,7 +19,7 @@ from tests.training import tiny_run
 from training.config import PreferenceConfig, config_named
 from training.dataset import Dataset, Example
 from training.preference import check
-from training.preference.check import PreferenceError, check_preference
+from training.preference.check import PreferenceError, check_preference, check_prompts
 from training.preference.reward import Task, evidence_reward, format_reward, rank_reward
 from training.preference.rows import correction_rows, tasks, usable
 from training.preference.step import PreferenceLog, prefer
@@ -316,3 +316,16 @@ def test_reasons_are_rewarded_for_evidence_that_exists() -> None:
     assert format_reward(f"{true}\nModule: core", WHY, set(MODULES), ended=True) == 1.0
     assert format_reward("core", WHY, set(MODULES), ended=True) == 0.0
     assert rank_reward(f"{true}\nModule: core", WHY, set(MODULES)) == 1.0
+
+
+def test_a_tokenizer_that_begins_every_text_anew_is_refused_before_the_training() -> None:
+    def begins(text: str, add_special_tokens: bool = True) -> dict[str, list[int]]:
+        return {"input_ids": [1] * add_special_tokens + [2, 3]}
+
+    def plain(text: str, add_special_tokens: bool = True) -> dict[str, list[int]]:
+        return {"input_ids": [2, 3]}
+
+    check_prompts(PreferenceConfig(method="none"), begins, "asked")
+    check_prompts(PreferenceConfig(method="dpo"), plain, "asked")
+    with pytest.raises(PreferenceError, match="adds tokens of its own"):
+        check_prompts(PreferenceConfig(method="dpo"), begins, "asked")

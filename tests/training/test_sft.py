@@ -11,10 +11,12 @@ from torch import nn
 from graph.values import Catalog, FileCard, ModuleCard
 from inference.language_model import LanguageModel
 from inference.packed import open_forward
-from inference.prompt import end_token_id, place_prompt
+from inference.prompt import end_token_id, explain_prompt, place_prompt
+from inference.ranker import readable
 from inference.replay import Row
 from inference.rows import ModuleRows
 from tests.models import small_base_model, tiny_network
+from tests.rankers import tiny_ranker
 from tests.training import tiny_run
 from training.backends import choose_backend, open_backend, trained_layers
 from training.batches import IGNORED, TrainingRow, encode_row, plan_batches
@@ -63,12 +65,19 @@ def test_the_label_mask_decodes_to_exactly_the_answer_and_its_end_token(base: Pa
     assert tokenizer.decode(encoded.ids[: encoded.prompt_length]) == row.prompt
 
 
-def test_the_prompt_has_the_same_tokens_in_training_and_in_serving(base: Path) -> None:
-    tokenizer = tiny_network(base).tokenizer
-    row = _rows(tokenizer)[0]
-    encoded = encode_row(tokenizer, row)
+def test_training_and_serving_render_a_requirement_to_the_same_bytes() -> None:
+    cards = tuple(ModuleCard(name, name, name, "", (f"{name}/a.py",), ()) for name in ("routing", "web"))
+    files = tuple(FileCard(f"{card.id}/a.py", card.id, "python", 1, "", (), ()) for card in cards)
+    ranker = tiny_ranker(Catalog("r", "c" * 40, cards, files), ())
+    raw = "\uff21void\u00a0tolls\u0007 \u2026\r\n\n  for   trucks "
+    example = Example("e", "history", "train", raw, ("web",), "c", evidence=("x",), reasoning="y.")
+    config = replace(CONFIG, ranking_share=0.2)
+    rows = training_rows(ranker.model.tokenizer, Dataset((example,), "history"), ranker.catalog, config)
+    asked = readable(raw)
+    why = explain_prompt(ranker.model.tokenizer, repository="r", requirement=asked, module="web", evidence=("x",))
 
-    assert list(encoded.ids[: encoded.prompt_length]) == tokenizer(row.prompt, add_special_tokens=False)["input_ids"]
+    assert asked == "Avoid tolls ...\nfor trucks"
+    assert {row.prompt for row in rows} == {ranker.prompt(asked), why}
 
 
 def test_batches_are_the_same_for_the_same_seed_and_end_at_the_budget(base: Path) -> None:

@@ -173,7 +173,7 @@ def test_a_promotion_and_a_rollback_are_in_force_with_the_next_question(sqlite_s
             make_release(session, name, folder=str(release_folder(settings.home, name)), now=now)
             serve(session)
             serve(session)
-        store.rollback_release(session, store.default_repository(session).id, datetime.now(UTC))
+        store.rollback_release(session, store.default_repository(session).id)
         serve(session)
 
     assert served == ["r0", "r0", "r1", "r1", "r2", "r2", "r1"]

@@ -47,13 +47,24 @@ def test_rolling_back_goes_further_back_each_time(session):
     for day in range(3):
         make_release(session, f"r{day}", now=NOON + timedelta(days=day))
     repository_id = make_repository(session).id
-    now = NOON + timedelta(days=9)
 
-    assert store.rollback_release(session, repository_id, now).id == "r1"
-    assert store.rollback_release(session, repository_id, now).id == "r0"
+    assert store.rollback_release(session, repository_id).id == "r1"
+    assert store.rollback_release(session, repository_id).id == "r0"
     with pytest.raises(store.NoPreviousReleaseError, match="no earlier release"):
-        store.rollback_release(session, repository_id, now)
-    assert states(session) == {"r0": "active", "r1": "retired", "r2": "retired"}
+        store.rollback_release(session, repository_id)
+    assert states(session) == {"r0": "active", "r1": "withdrawn", "r2": "withdrawn"}
+
+
+def test_a_release_that_was_rolled_back_from_is_not_returned_to(session):
+    for day in range(2):
+        make_release(session, f"r{day}", now=NOON + timedelta(days=day))
+    repository_id = make_repository(session).id
+    store.rollback_release(session, repository_id)
+    make_release(session, "r2", now=NOON + timedelta(days=2))
+
+    assert store.rollback_release(session, repository_id).id == "r0"
+    store.promote_release(session, "r1", NOON + timedelta(days=3))
+    assert states(session) == {"r0": "retired", "r1": "active", "r2": "withdrawn"}
 
 
 def test_a_refused_release_is_never_rolled_back_to(session):
@@ -61,7 +72,7 @@ def test_a_refused_release_is_never_rolled_back_to(session):
     make_release(session, "bad", active=False, state="refused")
     make_release(session, "r2", now=NOON + timedelta(days=1))
 
-    assert store.rollback_release(session, make_repository(session).id, NOON).id == "r1"
+    assert store.rollback_release(session, make_repository(session).id).id == "r1"
 
 
 def test_one_training_at_a_time_per_repository(session):

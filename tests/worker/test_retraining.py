@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from inference.labelled import LabelledText, load_labelled
 from tests.factories import NOON, make_answer, make_question, make_release, make_repository
 from tests.fakes_ranker import FakeRanker, fake_train
+from tests.graph.repositories import GitRepository
 from tests.worker.processes import wait_until
 from training.preference.votes import JudgedAnswer, load_judged
 from worker import store
@@ -107,6 +108,25 @@ def test_without_votes_there_is_no_file_of_them(sqlite_sessions, settings):
         order = make_order(session, settings, training.id)
 
     assert (order.judged, order.preference) == (None, "none")
+
+
+def test_a_training_that_begins_again_gets_the_order_of_its_first_time(sqlite_sessions, settings, tmp_path):
+    checkout = GitRepository.create(tmp_path / "checkout")
+    first_commit = checkout.commit("Add tax", {"tax.py": "x = 1\n"})
+    with sqlite_sessions.begin() as session:
+        correction(session, "where is VAT added?", "shop.cart")
+        repository = make_repository(session)
+        repository.location = str(checkout.folder)
+        training, _ = store.add_training(session, repository_id=repository.id, requested_by="ana")
+        first = make_order(session, settings, training.id)
+    with sqlite_sessions.begin() as session:
+        correction(session, "where do mails go?", "shop.mail")
+        checkout.commit("Add mail", {"mail.py": "x = 1\n"})
+        second = make_order(session, settings, training.id)
+
+    assert replace(second, previous=first.previous) == first
+    assert first.commit == first_commit
+    assert [row.text for row in load_labelled(second.corrections)] == ["where is VAT added?"]
 
 
 def test_the_same_requirement_asked_twice_is_one_label(tmp_path):

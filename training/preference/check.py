@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+from typing import Any
 
 from training.config import PreferenceConfig
 
@@ -38,4 +39,20 @@ def check_preference(config: PreferenceConfig) -> None:
         raise PreferenceError(
             f"TRL {trl} needs Triton, which is not installed here: install trl 1.14.2 for the preference step "
             f"({config.method}), or train without it."
+        )
+
+
+def check_prompts(config: PreferenceConfig, tokenizer: Any, prompt: str) -> None:
+    """
+    Find out whether TRL, which tokenizes text as a tokenizer does by itself, would give *prompt* a second beginning.
+
+    Raises:
+        PreferenceError: it would.
+    """
+    if config.method == "none":
+        return
+    if tokenizer(prompt)["input_ids"] != tokenizer(prompt, add_special_tokens=False)["input_ids"]:
+        raise PreferenceError(
+            "This base model's tokenizer adds tokens of its own to a rendered prompt, so that the preference step "
+            "would train on other prompts than serving asks: train without the step."
         )

@@ -13,9 +13,9 @@ from inference.evidence import EvidenceIndex
 from inference.prompt import explain_prompt, place_prompt
 from inference.reasoning import worth_telling
 from inference.short_names import short_lines, short_names
-from inference.text import words
 from training.config import PreferenceConfig
 from training.dataset import Dataset, Example
+from training.near_copies import near_pairs, text_words
 from training.preference.reward import Task
 from training.preference.votes import JudgedAnswer, current_only
 
@@ -24,10 +24,13 @@ Row = TypeVar("Row")
 
 def usable(judged: Sequence[JudgedAnswer], dataset: Dataset, catalog: Catalog) -> tuple[JudgedAnswer, ...]:
     """
-    What may be learned from: modules of this catalog, and no text that is held out for the scorecard.
+    What may be learned from: modules of this catalog, and no text that is held out for the scorecard, nor nearly one.
     """
-    held_out = {frozenset(words(e.requirement)) for e in dataset.examples if e.split != "train"}
-    return tuple(row for row in current_only(judged, catalog) if frozenset(words(row.text)) not in held_out)
+    held_out = [text_words(e.requirement) for e in dataset.examples if e.split != "train"]
+    rows = current_only(judged, catalog)
+    pairs = near_pairs([*held_out, *(text_words(row.text) for row in rows)])
+    leaking = {late - len(held_out) for early, late in pairs if early < len(held_out) <= late}
+    return tuple(row for i, row in enumerate(rows) if i not in leaking)
 
 
 def vote_rows(judged: Sequence[JudgedAnswer], tokenizer: Any, *, repository: str) -> list[dict[str, Any]]:

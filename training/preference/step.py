@@ -23,7 +23,7 @@ from graph.values import Catalog, Progress
 from inference.verifier import Verifier
 from training.config import PreferenceConfig
 from training.dataset import Dataset
-from training.preference.check import PreferenceError, check_preference
+from training.preference.check import check_preference
 from training.preference.rows import correction_rows, tasks, usable, vote_rows
 from training.preference.votes import JudgedAnswer
 
@@ -89,7 +89,6 @@ def prefer(
     needed = config.grpo_prompts if config.method == "grpo" else config.batch_rows
     if len(rows) < needed:
         return _kept(PreferenceLog(config.method, len(rows), kept=_too_few(config.method, len(rows), needed)))
-    _check_tokens(tokenizer, rows[0].prompt if config.method == "grpo" else rows[0]["prompt"])
     from transformers import PrinterCallback
 
     before = {name: value.detach().clone() for name, value in _trained(model).items()}
@@ -179,17 +178,6 @@ def _callback(config: PreferenceConfig, progress: Progress) -> Any:
             return config.method if loss is None else f"{config.method}, loss {loss:.3f}"
 
     return Watch()
-
-
-def _check_tokens(tokenizer: Any, prompt: str) -> None:
-    """
-    TRL tokenizes text as a tokenizer does by itself; prompts must not get a second beginning that way.
-    """
-    if tokenizer(prompt)["input_ids"] != tokenizer(prompt, add_special_tokens=False)["input_ids"]:
-        raise PreferenceError(
-            "This base model's tokenizer adds tokens of its own to a rendered prompt, so that the preference step "
-            "would train on other prompts than serving asks: train without the step."
-        )
 
 
 def _trained(model: Any) -> dict[str, torch.nn.Parameter]:

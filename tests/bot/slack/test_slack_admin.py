@@ -120,9 +120,11 @@ def test_an_unknown_repository_is_answered_with_the_known_ones(
 
 
 def test_rolling_back_goes_to_the_release_before_and_says_when_there_is_none(
-    shop: Sessions, connection: Redis, serve: Serve, administered: Settings
+    shop: Sessions, connection: Redis, serve: Serve, administered: Settings, tmp_path: Path
 ) -> None:
+    write_release(tmp_path / "release-1")
     with shop.begin() as session:
+        store.release(session, "release-1").folder = str(tmp_path / "release-1")
         make_release(session, "release-2", now=NOON + timedelta(days=1))
     with serve(shop, connection, settings=administered) as sender:
         back = said(sender.send_command("/where-admin", "rollback", user=ADMIN))
@@ -143,6 +145,20 @@ def test_a_release_whose_files_are_damaged_is_not_promoted(
     assert answer.startswith("`release-2` cannot serve, its files are damaged")
     with shop() as session:
         assert store.release(session, "release-1").state == "active"
+
+
+def test_nobody_goes_back_to_a_release_whose_files_are_damaged(
+    shop: Sessions, connection: Redis, serve: Serve, administered: Settings, tmp_path: Path
+) -> None:
+    with shop.begin() as session:
+        store.release(session, "release-1").folder = str(tmp_path)
+        make_release(session, "release-2", now=NOON + timedelta(days=1))
+    with serve(shop, connection, settings=administered) as sender:
+        answer = said(sender.send_command("/where-admin", "rollback", user=ADMIN))
+
+    assert answer.startswith("`release-1` cannot serve, its files are damaged")
+    with shop() as session:
+        assert store.release(session, "release-2").state == "active"
 
 
 def test_a_release_with_good_files_is_promoted(
