@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from scipy.linalg import cho_factor, cho_solve
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from graph.values import write_atomically
-from inference.labelled import LabelledText
+from inference.labelled import LabelledText, days_of
 from inference.tfidf import QueryVectors, character_vectorizer, word_vectorizer
 
 Floats = npt.NDArray[np.float32]
@@ -140,7 +139,7 @@ def recency_weights(rows: Sequence[LabelledText]) -> Floats:
     """
     Weigh each text by its age against the newest: 1 now, halving its part above the least every two years.
     """
-    days = np.array([datetime.fromisoformat(row.date).timestamp() / 86_400 if row.date else np.nan for row in rows])
+    days = np.array([days_of(row.date) if row.date else np.nan for row in rows])
     newest = np.nanmax(days) if len(days) and not np.isnan(days).all() else 0.0
     years = np.nan_to_num((newest - days) / 365.25, nan=0.0)  # what has no date is as good as new
     weights: Floats = (LEAST_WEIGHT + (1 - LEAST_WEIGHT) * 0.5 ** (years / HALF_LIFE_YEARS)).astype(np.float32)

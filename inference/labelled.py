@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from graph.values import Catalog, write_atomically
@@ -32,6 +33,17 @@ class LabelledText:
     origin: str
     date: str = ""
     files: tuple[str, ...] = ()
+
+
+def days_of(date: str) -> float:
+    """
+    Days since 1970 of an ISO date; one without a time zone is in UTC, so that every machine weighs age alike.
+
+    >>> days_of("1970-01-02"), days_of("1970-01-02T12:00:00+12:00")
+    (1.0, 1.0)
+    """
+    when = datetime.fromisoformat(date)
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() / 86_400
 
 
 def save_labelled(path: Path, rows: Iterable[LabelledText]) -> None:

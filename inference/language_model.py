@@ -4,6 +4,7 @@ The language model as Signpost uses it: hidden states, exact scores of ids, gree
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +21,7 @@ from inference.prompt import end_token_id
 from inference.trie import PackedTrie
 
 Floats = npt.NDArray[np.float32]
+_PLACES_AT_ONCE = 512
 
 
 class LanguageModel:
@@ -125,16 +127,24 @@ class LanguageModel:
         allowed[length:, length:] = torch.from_numpy(trie.visible)
         dtype = self.model.dtype
         mask = torch.where(allowed, 0.0, torch.finfo(dtype).min).to(self.device, dtype)[None, None]
-        logits = self.model(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=positions[None],
-            logits_to_keep=nodes + 1,
-            use_cache=False,
-        ).logits[0]  # (1 + nodes, vocabulary): row 0 is the prompt's end
-        log_probs = torch.log_softmax(logits.float(), dim=-1).cpu()
+        states = decoder_of(self.model)(
+            input_ids=ids, attention_mask=mask, position_ids=positions[None], use_cache=False
+        ).last_hidden_state[0, length - 1 :]  # (1 + nodes, size): row 0 is the prompt's end
+        wanted: dict[int, list[int]] = defaultdict(list)
+        for parents, tokens in zip(trie.edge_parents, trie.edge_tokens, strict=True):
+            for parent, token in zip(parents, tokens, strict=True):
+                wanted[int(parent) + 1].append(int(token))
+        said: dict[tuple[int, int], float] = {}
+        places = sorted(wanted)
+        head = self.model.get_output_embeddings()
+        for start in range(0, len(places), _PLACES_AT_ONCE):  # thousands of them times a vocabulary fill a memory
+            some = places[start : start + _PLACES_AT_ONCE]
+            log_probs = torch.log_softmax(head(states[some]).float(), dim=-1).cpu()
+            said |= {
+                (place, token): float(log_probs[i, token]) for i, place in enumerate(some) for token in wanted[place]
+            }
         scores = [
-            sum(float(log_probs[parent + 1, token]) for parent, token in zip(parents, tokens, strict=True))
+            sum(said[int(parent) + 1, int(token)] for parent, token in zip(parents, tokens, strict=True))
             for parents, tokens in zip(trie.edge_parents, trie.edge_tokens, strict=True)
         ]
         return np.array(scores, dtype=np.float32)

@@ -36,7 +36,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +43,7 @@ import numpy.typing as npt
 
 from graph.values import Catalog
 from inference.classifier import TextClassifier, label_shares
-from inference.labelled import LabelledText
+from inference.labelled import LabelledText, days_of
 from inference.lexical import (
     NEAREST,
     Bm25,
@@ -384,7 +383,7 @@ def _reach(catalog: Catalog, position: dict[str, int]) -> Floats:
 
 
 def _day(date: str) -> float:
-    return datetime.fromisoformat(date).timestamp() / 86_400 if date else 0.0
+    return days_of(date) if date else 0.0
 
 
 def load_shortlist(

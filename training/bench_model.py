@@ -39,7 +39,7 @@ from training.fitting import fit_rows
 from training.mix import training_rows
 from training.origins import graph_examples
 from training.release_parts import weights_hash
-from training.rows import card_rows
+from training.rows import PULL, VIEW_TOKENS, VIEWS, card_rows
 from training.sft import TrainingLog, frozen_layers, train_adapter
 
 Floats = npt.NDArray[np.float32]
@@ -100,7 +100,7 @@ def train_model(
     dataset = bench_dataset(catalog, shortlist.past, config)
     tokenizer = AutoTokenizer.from_pretrained(base_model, local_files_only=True)
     rows = training_rows(tokenizer, dataset, catalog, config, candidates=nearest_candidates(shortlist))
-    kept = cache / "bench-models" / _key(rows, base_model, config)
+    kept = cache / "bench-models" / _key(rows, catalog, base_model, config)
     if not (kept / "about.json").is_file():
         shutil.rmtree(kept, ignore_errors=True)
         log = _train(shortlist, rows, base_model=base_model, config=config, folder=kept, report=report)
@@ -168,8 +168,10 @@ def _merged(base_model: Path, folder: Path) -> LanguageModel:
     return LanguageModel(merged.eval(), base.tokenizer)
 
 
-def _key(rows: Sequence[TrainingRow], base_model: Path, config: TrainingConfig) -> str:
-    digest = hashlib.sha256(json.dumps([weights_hash(base_model), config.to_json()], sort_keys=True).encode())
+def _key(rows: Sequence[TrainingRow], catalog: Catalog, base_model: Path, config: TrainingConfig) -> str:
+    fitting = [PULL, VIEWS, VIEW_TOKENS]
+    known = [weights_hash(base_model), config.to_json(), catalog.fingerprint, fitting]
+    digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode())
     for row in rows:
         digest.update(json.dumps(asdict(row)).encode())
     return digest.hexdigest()[:16]

@@ -20,11 +20,12 @@ from training.corpus import Report
 from training.dataset import load_dataset
 from training.fitting import fit_rows
 from training.origins import text_key
+from training.rows import card_rows
 
 
 def release_model(shortlist: Shortlist, *, folder: Path, config: TrainingConfig, report: Report) -> BenchModel:
     """
-    Take the model of a release, with its own module rows where it knows every module of the benchmark by name.
+    Take the model of a release, with its own learned rows where it knows every module of the benchmark by name.
 
     Where it cuts the repository into other modules, rows are fitted anew with its model on the folder's train rows.
 
@@ -42,14 +43,16 @@ def release_model(shortlist: Shortlist, *, folder: Path, config: TrainingConfig,
     catalog = replace(shortlist.catalog, repository=info.repository)
     known = set(catalog.module_ids) <= set(own.module_ids)
     if known:
-        rows = rows_by_id(ModuleRows.load(folder / "rows.safetensors"), own, catalog)
+        # Learned rows by name; cards from the snapshot, since the release's tell of code after it.
+        learned = rows_by_id(ModuleRows.load(folder / "rows.safetensors"), own, catalog)
+        rows = replace(learned, cards=card_rows(model, catalog, memory={}).cards)
     else:
         past = shortlist.past[-config.max_encoded :]
         rows = fit_rows(model, catalog, past, memory={}, report=report)
     about = {
         "release": info.id,
         "base model": info.base_model["name"],
-        "module rows": "of the release" if known else "fitted on the folder's train rows",
+        "module rows": "learned ones of the release" if known else "fitted on the folder's train rows",
         "code it was trained on": info.evaluated_commit,
     }
     return BenchModel(model, catalog, rows, about, KeptScores(None), name=f"Release {info.id}", seen=seen)

@@ -1,9 +1,9 @@
 """
 Time the index against the floor (tree-sitter's parse and one query) and, where they are installed, against its peers.
 
-    python -m tests.bench.bench_graph path/to/django                          (a folder of Python source)
-    python -m tests.bench.bench_graph path/to/django --peers path/to/peers    (also npm's codegraph, aider's repo map)
-    python -m tests.bench.bench_graph path/to/django --copies 1 6 23          (the curve, up to 20,000 files)
+    python -m tests.bench.bench_graph path/to/sympy                          (a folder of Python source)
+    python -m tests.bench.bench_graph path/to/sympy --peers path/to/peers    (also npm's codegraph, aider's repo map)
+    python -m tests.bench.bench_graph path/to/sympy --copies 1 6 23          (the curve, up to 20,000 files)
 
 Everything runs in one go on one machine, each in a process of its own. Processor time is the fair column: user and
 system, of the process and its children. Memory is that of the largest process; parsing processes come on top.

@@ -201,7 +201,7 @@ def test_a_release_is_measured_on_the_rows_it_has_not_seen(
     assert done["details"]["rows"] == {"train": 120, "dev": 30, "test": 30}
     assert done["results"]["test"]["model rows"]["all"]["n"] == 30
     assert done["details"]["model"]["left out"] == {"dev": 10, "test": 10}
-    assert done["details"]["model"]["module rows"] == "of the release"
+    assert done["details"]["model"]["module rows"] == "learned ones of the release"
 
 
 def test_a_release_that_has_seen_every_test_row_is_refused(

@@ -115,13 +115,13 @@ def test_a_training_that_begins_again_gets_the_order_of_its_first_time(sqlite_se
     first_commit = checkout.commit("Add tax", {"tax.py": "x = 1\n"})
     with sqlite_sessions.begin() as session:
         correction(session, "where is VAT added?", "shop.cart")
-        repository = make_repository(session)
-        repository.location = str(checkout.folder)
+        repository = make_repository(session, location=str(checkout.folder))
         training, _ = store.add_training(session, repository_id=repository.id, requested_by="ana")
         first = make_order(session, settings, training.id)
     with sqlite_sessions.begin() as session:
         correction(session, "where do mails go?", "shop.mail")
         checkout.commit("Add mail", {"mail.py": "x = 1\n"})
+        make_repository(session, location=str(checkout.folder))
         second = make_order(session, settings, training.id)
 
     assert replace(second, previous=first.previous) == first
