@@ -1,8 +1,8 @@
 """
 One training run: a repository in, a verified release out, or nothing at all.
 
-    signpost train --repo REPO            # the whole history, hours for a 4B model
-    make demo                             # the small variant, minutes on two CPU cores
+    signpost train REPO                    # with a GPU the whole history, else ten minutes on two CPU cores
+    make demo                              # the small variant
 
 The steps: index, read history, make the dataset, train the adapter, merge, verify, encode the module rows, fit the
 fusion on dev, measure on test, then build the deployed index at the newest commit. The release folder is built

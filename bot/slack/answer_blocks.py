@@ -143,7 +143,9 @@ def module_block(
     One place of a ranking: module, confidence, the line why, the files that matter.
     """
     title = name(module.path or module.id, _TITLE, link=links.take(view.module_link(module)), bold=True)
-    sureness = f"  {confidence_bar(module.confidence)}  {confidence_words(module.confidence, view.language)}"
+    too = view.sure and place > 1 and module.belongs  # how many modules there are is predicted for each question
+    likely = say("too", view.language) if too else confidence_words(module.confidence, view.language)
+    sureness = f"  {confidence_bar(module.confidence)}  {likely}"
     head: list[Element] = [words(f"{place}. ", 10, bold=True), title, words(sureness, 60)]
     if short:
         return rich(head)

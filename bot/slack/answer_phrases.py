@@ -25,6 +25,7 @@ ANSWER_PHRASES: Final[Mapping[str, tuple[str, str]]] = {
         "我无法在您提问的地方发言，所以在这里回答您。",
     ),
     "sure": ("Here is where this belongs", "应该在这里修改"),
+    "too": ("belongs here, too", "也涉及这里"),
     "unsure": ("Not sure", "不确定"),
     "unsure_more": (
         "No module stands out. These come closest; please check before you build on them, "

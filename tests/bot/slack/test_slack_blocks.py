@@ -277,6 +277,16 @@ def test_not_sure_looks_different_and_offers_the_owner() -> None:
     assert unsure.blocks[-3]["elements"][-1]["style"] == "primary"
 
 
+def test_a_second_module_that_it_belongs_to_is_marked_and_a_runner_up_is_not() -> None:
+    first, second, *others = SURE.modules
+    view = replace(SURE, modules=(replace(first, belongs=True), replace(second, belongs=True), *others))
+
+    assert words(draw_answer(view)).count("belongs here, too") == 1
+    assert "也涉及这里" in words(draw_answer(replace(view, language="zh")))
+    assert "belongs here, too" not in words(draw_answer(replace(view, sure=False)))
+    assert "belongs here, too" not in words(draw_answer(SURE))
+
+
 def test_an_answer_that_stands_alone_says_who_asked_what() -> None:
     first, second, third = draw_answer(ALONE).blocks[:3]
 
