@@ -53,7 +53,7 @@ def dataset_build(
 
     known = settings()
     try:
-        config = config_named(preset)
+        config = config_named(preset, changes=known.training)
     except ValueError as problem:
         raise CommandError(f"--preset: {problem}") from problem
     with open_snapshot(location) as snapshot:

@@ -4,7 +4,8 @@ Every hyper-parameter of a training run, with its unit and the reason for its va
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, cast, get_args
 
 Preference = Literal["none", "kto", "dpo", "grpo"]
@@ -186,20 +187,38 @@ def demo_config() -> TrainingConfig:
     )
 
 
+_ABOVE_ZERO = frozenset(
+    [
+        "lora_rank",
+        "batch_rows",
+        "batch_tokens",
+        "micro_rows",
+        "epochs",
+        "token_budget",
+        "max_seconds",
+        "checkpoint_steps",
+        "phrasings",
+        "steps",
+        "passes",
+        "grpo_prompts",
+        "grpo_samples",
+    ]
+)
 AUTO = "auto"
 PRESETS = {"full": TrainingConfig(), "minutes": minutes_config(), "quick": demo_config()}
 """By name; "auto" is the one of these that suits the machine: "full" with a CUDA GPU, else "minutes"."""
 
 
-def config_named(name: str, *, preference: str = "none") -> TrainingConfig:
+def config_named(name: str, *, preference: str = "none", changes: Sequence[str] = ()) -> TrainingConfig:
     """
     Find the preset called *name*; "full+kto" is "full" with a preference step, "auto" the one that suits this machine.
 
     Args:
         preference: The step of a name that says none.
+        changes: What an admin wants otherwise, see `changed`.
 
     Raises:
-        ValueError: there is no such preset or no such step.
+        ValueError: there is no such preset, no such step or no such hyper-parameter.
 
     >>> config_named("full+kto", preference="dpo").preference.method
     'kto'
@@ -209,8 +228,41 @@ def config_named(name: str, *, preference: str = "none") -> TrainingConfig:
     if preset not in (AUTO, *PRESETS) or method not in get_args(Preference):
         steps = ", +".join(get_args(Preference))
         raise ValueError(f"a training is one of {', '.join((AUTO, *PRESETS))}, with +{steps} or without, got {name!r}")
-    config = PRESETS[preset if preset != AUTO else _suitable_preset()]
+    config = changed(PRESETS[preset if preset != AUTO else _suitable_preset()], changes)
     return replace(config, preference=replace(config.preference, method=cast(Preference, method)))
+
+
+def changed(config: TrainingConfig, changes: Sequence[str]) -> TrainingConfig:
+    """
+    Change hyper-parameters by name, those of the preference step behind a dot.
+
+    Raises:
+        ValueError: one is not of the form NAME=NUMBER, there is no such number, or it is below zero.
+
+    >>> changed(TrainingConfig(), ["learning_rate=0.0003", "preference.steps=5"]).preference.steps
+    5
+    """
+    for change in changes:
+        name, _, value = (part.strip() for part in change.partition("="))
+        of_step = name.startswith("preference.")
+        owner: TrainingConfig | PreferenceConfig = config.preference if of_step else config
+        own = name.removeprefix("preference.")
+        numbers = [field.name for field in fields(owner) if type(getattr(owner, field.name)) in (int, float)]
+        if own not in numbers:
+            raise ValueError(f"there is no hyper-parameter {name!r}; there are {', '.join(numbers)}")
+        kind = type(getattr(owner, own))
+        try:
+            number = kind(value)
+        except ValueError as error:
+            wanted = "whole number" if kind is int else "number"
+            raise ValueError(f"{name} must be a {wanted}, got {value!r}: write {name}=NUMBER") from error
+        if not 0 <= number < float("inf") or (number == 0 and own in _ABOVE_ZERO):
+            raise ValueError(f"{name} must be {'above' if own in _ABOVE_ZERO else 'at least'} 0, got {value!r}")
+        if of_step:
+            config = replace(config, preference=replace(config.preference, **{own: number}))
+        else:
+            config = replace(config, **{own: number})
+    return config
 
 
 def _suitable_preset() -> str:

@@ -192,7 +192,7 @@ def _good_step(run: _Run, batch: Sequence[Encoded], share: float, keep: Callable
     kept = f"the weights after step {run.step} are kept" if run.step else "no step was taken"
     raise TrainingError(
         f"The loss or its gradient became nan or infinite at step {run.step + 1}: {kept}, nothing was promoted; lower "
-        "the learning rate."
+        "the learning rate (SIGNPOST_TRAINING)."
     )
 
 

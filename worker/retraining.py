@@ -72,6 +72,7 @@ class TrainingOrder:
         events: Folder for TensorBoard event files; None writes none.
         judged: JSONL of trusted votes; None when there are none.
         preference: The step after fine-tuning, where *preset* names none.
+        changes: Hyper-parameters that differ from the preset, see `training.config.changed`.
         writer: A language model that says training texts again; None leaves it at the rules.
         commit: The newest commit to read; None for a folder without git.
     """
@@ -87,6 +88,7 @@ class TrainingOrder:
     events: Path | None = None
     judged: Path | None = None
     preference: str = "none"
+    changes: tuple[str, ...] = ()
     writer: "Writer | None" = None
     commit: str | None = None
 
@@ -112,7 +114,7 @@ def train(order: TrainingOrder, report: Report) -> TrainedRelease:
         name=order.name,
         home=order.home,
         base_model=base_model,
-        config=config_named(order.preset, preference=order.preference),
+        config=config_named(order.preset, preference=order.preference, changes=order.changes),
         corrections=order.corrections,
         previous=order.previous,
         encoder=ensure_encoder(models, report=report) if order.encoder else None,
@@ -175,6 +177,7 @@ def make_order(session: Session, settings: Settings, training_id: str) -> Traini
         events=settings.home / "trainings" / training_id,
         judged=folder / f"{training_id}-votes.jsonl" if pinned["judged"] else None,
         preference=settings.preference,
+        changes=settings.training,
         writer=writer_of(settings),
         commit=pinned["commit"],
     )

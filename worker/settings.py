@@ -53,6 +53,12 @@ SETTINGS: tuple[SettingDoc, ...] = (
         "Step after fine-tuning: `none`, `kto`, `dpo` or `grpo`, see docs/preference.md.",
     ),
     SettingDoc(
+        "SIGNPOST_TRAINING",
+        "",
+        "Hyper-parameters of every training that differ from the preset, as learning_rate=0.0003,micro_rows=4; "
+        "their names stand in training/config.py.",
+    ),
+    SettingDoc(
         "SIGNPOST_WRITER_URL",
         "",
         "OpenAI-compatible endpoint that says training texts again, as http://127.0.0.1:11434/v1; none: rules alone.",
@@ -107,6 +113,7 @@ class Settings:
     retrain_days: int = 7
     retrain_feedback: int = 20
     preference: str = "none"
+    training: tuple[str, ...] = ()
     writer_url: str | None = field(default=None, repr=False)
     writer_model: str | None = None
     writer_key: str | None = field(default=None, repr=False)
@@ -141,7 +148,7 @@ class Settings:
         Raises:
             SettingsError: a value cannot be used.
         """
-        from training.config import Preference
+        from training.config import Preference, TrainingConfig, changed
 
         read = _Reader(os.environ if environ is None else environ)
         home = Path(read.text("HOME") or "~/.signpost").expanduser().absolute()
@@ -149,6 +156,11 @@ class Settings:
         writer_url, writer_model = read.url("WRITER_URL", schemes=("http", "https")), read.text("WRITER_MODEL")
         if writer_url and not writer_model:
             raise SettingsError("SIGNPOST_WRITER_MODEL must name the model that SIGNPOST_WRITER_URL serves")
+        training = read.words("TRAINING")
+        try:
+            changed(TrainingConfig(), training)
+        except ValueError as error:
+            raise SettingsError(f"SIGNPOST_TRAINING cannot be used: {error}") from error
         port = read.number("DASHBOARD_PORT", default=8321, highest=65535)
         return Settings(
             home=home,
@@ -162,6 +174,7 @@ class Settings:
             retrain_days=read.number("RETRAIN_DAYS", default=7, highest=3650),
             retrain_feedback=read.number("RETRAIN_FEEDBACK", default=20, highest=1_000_000),
             preference=read.choice("PREFERENCE", get_args(Preference)),
+            training=training,
             writer_url=writer_url,
             writer_model=writer_model,
             writer_key=read.text("WRITER_KEY"),
@@ -210,6 +223,7 @@ class Settings:
             "SIGNPOST_RETRAIN_DAYS": str(self.retrain_days),
             "SIGNPOST_RETRAIN_FEEDBACK": str(self.retrain_feedback),
             "SIGNPOST_PREFERENCE": self.preference,
+            "SIGNPOST_TRAINING": ",".join(self.training),
             "SIGNPOST_WRITER_URL": self.writer_url or "",
             "SIGNPOST_WRITER_MODEL": self.writer_model or "",
             "SIGNPOST_WRITER_KEY": self.writer_key or "",

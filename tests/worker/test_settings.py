@@ -1,7 +1,9 @@
+import re
 from pathlib import Path
 
 import pytest
 
+from training.config import config_named
 from worker.retraining import writer_of
 from worker.settings import SETTINGS, Settings, SettingsError, without_password
 
@@ -33,6 +35,7 @@ def test_settings_survive_the_way_through_a_child_environment(tmp_path):
             "SIGNPOST_WRITER_URL": "http://127.0.0.1:11434/v1",
             "SIGNPOST_WRITER_MODEL": "small",
             "SIGNPOST_WRITER_KEY": "secret",
+            "SIGNPOST_TRAINING": "epochs=3,micro_rows=4",
         }
     )
 
@@ -114,3 +117,28 @@ def test_another_home_takes_its_default_database_along(tmp_path):
 
     assert moved.database_url == f"sqlite:///{tmp_path}/signpost.db"
     assert kept.database_url == "postgresql://db/x"
+
+
+def test_hyper_parameters_of_the_settings_reach_the_training() -> None:
+    settings = Settings.from_environment({"SIGNPOST_TRAINING": "learning_rate = 0.0003, preference.grpo_samples=4"})
+    config = config_named("minutes", preference="grpo", changes=settings.training)
+
+    assert (config.learning_rate, config.preference.grpo_samples, config.preference.method) == (0.0003, 4, "grpo")
+    assert config.epochs == config_named("minutes").epochs
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("learning_rat=1", "there is no hyper-parameter 'learning_rat'; there are seed, lora_rank"),
+        ("preference.method=kto", "there is no hyper-parameter 'preference.method'"),
+        ("micro_rows=two", "micro_rows must be a whole number, got 'two'"),
+        ("micro_rows", "micro_rows must be a whole number, got ''"),
+        ("learning_rate=-1", "learning_rate must be at least 0"),
+        ("learning_rate=nan", "learning_rate must be at least 0"),
+        ("epochs=0", "epochs must be above 0"),
+    ],
+)
+def test_a_hyper_parameter_that_cannot_be_is_refused_in_one_sentence(value: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=f"SIGNPOST_TRAINING cannot be used: {re.escape(said)}"):
+        Settings.from_environment({"SIGNPOST_TRAINING": value})
