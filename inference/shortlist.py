@@ -95,6 +95,7 @@ FROM_PAST = (
 RECENT_HALF_LIFE_YEARS = 0.4
 NEAREST_HALF_LIFE_YEARS = 2.0
 MOST_FILES_OF_A_REQUIREMENT = 8
+NETWORK = "network.safetensors"
 RESTART = 0.5
 """How often the walk along imports begins again."""
 
@@ -390,7 +391,11 @@ def load_shortlist(
     folder: Path, catalog: Catalog, past: Sequence[LabelledText], *, vectors: Vectors | None = None
 ) -> Shortlist:
     """
-    Rebuild the shortlist of a release: indexes from catalog and history, the classifier from its file.
+    Rebuild the shortlist of a release: indexes from catalog and history, the classifier and the network from its files.
+
+    Its calibration was fitted on what its own network says, which a newer Signpost's would say otherwise.
     """
     meaning = Meaning.fit(catalog, past, vectors) if vectors is not None else None
-    return Shortlist(catalog, past, TextClassifier.load(folder), meaning)
+    network = folder / NETWORK
+    reranker = Reranker.load(network) if network.is_file() else None  # the first releases have none of their own
+    return Shortlist(catalog, past, TextClassifier.load(folder), meaning, reranker=reranker)

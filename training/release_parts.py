@@ -8,6 +8,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +22,9 @@ from inference.labelled import LabelledText, known_only, save_labelled
 from inference.packed import LowerStates
 from inference.ranker import Ranker
 from inference.release import hash_file
+from inference.reranker import SHIPPED
 from inference.rows import ModuleRows
-from inference.shortlist import Shortlist
+from inference.shortlist import NETWORK, Shortlist
 from training.collapse import collapse
 from training.corpus import Corpus, Report, stage_of
 from training.dataset import Dataset, settled_corrections
@@ -101,6 +103,7 @@ def write_parts(
     save_labelled(folder / "past.jsonl", past)
     if shortlist.classifier is not None:
         shortlist.classifier.save(folder)
+    shutil.copyfile(SHIPPED, folder / NETWORK)  # it ranks like this when Signpost has learned another one, too
     rows.save(folder / "rows.safetensors")
     write_atomically(folder / "fusion.json", json.dumps(ranker.fusion.to_json(), indent=2).encode())
     write_atomically(folder / "belonging.json", json.dumps(ranker.belonging.to_json()).encode())

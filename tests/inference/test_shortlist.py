@@ -1,6 +1,9 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from graph.values import Catalog
 from inference.classifier import TextClassifier
@@ -8,7 +11,8 @@ from inference.labelled import LabelledText
 from inference.lexical import Bm25
 from inference.meaning import MEANING_FEATURES
 from inference.ranker import readable
-from inference.shortlist import FEATURES, Shortlist, neutral_where_unknown
+from inference.reranker import SHIPPED
+from inference.shortlist import FEATURES, NETWORK, Shortlist, load_shortlist, neutral_where_unknown
 from inference.text import joined_terms, title_of
 
 
@@ -101,6 +105,25 @@ def test_a_saved_classifier_says_the_same_after_loading(tmp_path: Path, past: tu
     for text in ("Wrong pallet", "speed up the newsletter", "完全不同"):
         # Weights are kept in 16 bit.
         np.testing.assert_allclose(loaded.scores(text), fitted.scores(text), atol=0.01)
+
+
+def test_a_release_ranks_by_the_network_in_its_folder(
+    tmp_path: Path, shop_catalog: Catalog, past: tuple[LabelledText, ...]
+) -> None:
+    fitted = Shortlist.fit(shop_catalog, past)
+    assert fitted.classifier is not None
+    fitted.classifier.save(tmp_path)
+    shutil.copyfile(SHIPPED, tmp_path / NETWORK)
+    with safe_open(SHIPPED, framework="numpy") as kept:
+        other = {name: -kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118
+        metadata = kept.metadata()
+    asked = "Wrong pallet when two people edit"
+    same = load_shortlist(tmp_path, shop_catalog, past).features(asked)
+    save_file(other, tmp_path / NETWORK, metadata=metadata)
+    changed = load_shortlist(tmp_path, shop_catalog, past).features(asked)
+
+    assert np.allclose(same, fitted.features(asked), atol=0.01)  # weights of the classifier are kept rounded
+    assert not np.allclose(changed, same, atol=0.5)
 
 
 def test_a_classifier_needs_two_modules(past: tuple[LabelledText, ...]) -> None:
