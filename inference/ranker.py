@@ -23,7 +23,7 @@ from inference.labelled import LabelledText, known_only, load_labelled
 from inference.language_model import LanguageModel
 from inference.off_topic import load_off_topic, signs, variant
 from inference.prompt import MODULE_LINE, explain_prompt, place_prompt, prompt_hash
-from inference.reasoning import conclusion, off_topic_notice, template_reasoning, worth_telling
+from inference.reasoning import conclusion, in_language_of, off_topic_notice, template_reasoning, worth_telling
 from inference.release import ReleaseError, ReleaseInfo, encoder_folder, read_release
 from inference.rows import ModuleRows
 from inference.short_names import restore_names, short_lines, short_names
@@ -160,14 +160,17 @@ class Ranker:
         nearest = self.shortlist.nearest(requirement)
         modules = []
         for rank, (position, module) in enumerate(zip(order, chosen, strict=True)):
-            evidence = self._evidence.gather(requirement, module, nearest=nearest, symbols=1, past=1)
+            found = self._evidence.gather(requirement, module, nearest=nearest, symbols=1, past=1)
+            evidence = in_language_of(requirement, found)
             modules.append(
                 RankedModule(
                     id=module,
                     path=self.catalog.card(module).path,
                     confidence=round(float(probabilities[position]), 4),
                     files=self.shortlist.best_files(requirement, module),
-                    why=evidence[0].text if evidence else self.catalog.card(module).purpose[:120],
+                    why=in_language_of(requirement, evidence[:1])[0].text
+                    if evidence
+                    else self.catalog.card(module).purpose[:120],
                     belongs=rank < belong,
                 )
             )
@@ -221,7 +224,8 @@ class Ranker:
                 kept = (*kept, conclusion(first))
             if kept:
                 return Reasoning(" ".join(kept), evidence, True)
-        return Reasoning(template_reasoning(requirement, first, evidence), evidence, False)
+        told = in_language_of(requirement, evidence)
+        return Reasoning(template_reasoning(requirement, first, evidence), told, False)
 
     def take_apart(self, requirement: str, *, k: int = 3) -> tuple[ExplainedModule, ...]:
         """

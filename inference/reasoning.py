@@ -7,7 +7,9 @@ when nothing is left the templates here speak, in the language of the question.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from inference.text import language_of
 from inference.values import Evidence
@@ -103,6 +105,42 @@ def off_topic_notice(requirement: str, repository: str) -> str:
         f"This does not look like a change to {repository}. Say in a sentence what should change or what goes wrong, "
         'as in "the export loses the last row"; names of files or classes and error messages help.'
     )
+
+
+def in_language_of(requirement: str, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    """
+    Say evidence to the person who asked: what it names stays, the words around it are in the requirement's language.
+    """
+    if language_of(requirement) != "zh":
+        return tuple(evidence)
+    return tuple(replace(item, text=_told_in_chinese(item)) for item in evidence)
+
+
+_KINDS = {
+    "class": "类",
+    "constant": "常量",
+    "constructor": "构造函数",
+    "enum": "枚举",
+    "field": "字段",
+    "function": "函数",
+    "interface": "接口",
+    "method": "方法",
+    "property": "属性",
+    "struct": "结构体",
+    "trait": "特征",
+    "type": "类型",
+}
+
+
+def _told_in_chinese(item: Evidence) -> str:
+    if item.kind == "symbol":
+        kind = item.text.split(" ", 1)[0]
+        return f"{_KINDS.get(kind, kind)} {item.name}（{item.file}:{item.line}）对应 {'、'.join(_met_words(item))}"
+    if item.kind == "relation":
+        verb = "被引用于" if " is imported by " in item.text else "引用"
+        times = re.search(r"\((?:once|(\d+) times)\)$", item.text)
+        return f"{item.module} {verb} {item.name}" + (f"（{times[1] or 1} 次）" if times else "")
+    return item.text if item.commit else f"已确认的答案 {_quotation(item)}"
 
 
 def _of_kind(evidence: Sequence[Evidence], kind: str) -> list[Evidence]:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from inference.ranker import Ranker
+from inference.reasoning import in_language_of
 from inference.text import language_of
+from inference.values import Evidence
 
 ASKED = "Wrong postage when two people edit at once"
 
@@ -91,4 +93,24 @@ def test_a_chinese_question_is_explained_in_chinese(ranker: Ranker) -> None:
 
     assert ranking.modules[0].id == "shipping"
     assert language_of(reasoning.text) == "zh"
-    assert reasoning.evidence
+    assert next(item.text for item in reasoning.evidence if item.kind == "symbol").startswith("函数 ")
+    assert " meets " not in str(reasoning.evidence) + str(ranking.modules)
+
+
+def test_evidence_is_said_in_chinese_with_every_name_as_it_is() -> None:
+    evidence = (
+        Evidence("symbol", 'class Tax.Rate in a/tax.py:7 meets "VAT", "rate"', "tax", "Tax.Rate", "a/tax.py", 7),
+        Evidence("relation", "tax imports core (3 times)", "tax", "core"),
+        Evidence("relation", "tax is imported by web (once)", "tax", "web"),
+        Evidence("past", f'commit {"c" * 10} "Round VAT"', "tax", commit="c" * 40),
+        Evidence("past", 'a confirmed answer to "Where is VAT?"', "tax"),
+    )
+
+    assert [item.text for item in in_language_of("增值税在哪里计算？", evidence)] == [
+        '类 Tax.Rate（a/tax.py:7）对应 "VAT"、"rate"',
+        "tax 引用 core（3 次）",
+        "tax 被引用于 web（1 次）",
+        f'commit {"c" * 10} "Round VAT"',
+        '已确认的答案 "Where is VAT?"',
+    ]
+    assert in_language_of("where is VAT added?", evidence) == evidence
