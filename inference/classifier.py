@@ -26,6 +26,7 @@ from inference.tfidf import QueryVectors, character_vectorizer, word_vectorizer
 Floats = npt.NDArray[np.float32]
 MOST_TEXTS = 8_000
 """Past texts fitted on, newest first: the time grows with their cube."""
+MOST_FILES = 6_000
 STRENGTH = 1.0
 CODE_WEIGHT = 0.3
 HALF_LIFE_YEARS = 2.0
@@ -64,8 +65,10 @@ class TextClassifier:
         Args:
             rows: Past texts with modules, oldest first; a row with several modules counts for each with a share.
             code: One text a file with its module: names and documentation. They weigh little and teach no words.
+                Of more than `MOST_FILES` every n-th is taken: memory grows with the square of all texts.
         """
         rows = rows[-MOST_TEXTS:]
+        code = code[:: -(-len(code) // MOST_FILES)] if code else code  # every n-th: each module stays represented
         if len({module for row in rows for module in row.modules}) < 2:
             return None
         words, characters = word_vectorizer(), character_vectorizer()

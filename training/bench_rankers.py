@@ -165,19 +165,20 @@ def ablations(
     Measure the shortlist without each of its features: the column says nothing, and the fusion is fitted again.
 
     Returns:
-        {feature, or "the encoder" or "history": {"hit@1", "hit@3", "no_name hit@1"}}, with "nothing" for all features.
+        {feature, or "the encoder", "history" or "the network": {"hit@1", "hit@3", "no_name hit@1"}}, with "nothing" for
+        all features. Without the network the features are summed with weights from dev alone.
     """
     groups = {
         "nothing": (),
         **{name: (name,) for name in MEASURED},
         "the encoder": MEANING_FEATURES,
         "history": FROM_PAST,
+        "the network": ("reranked",),
     }
     found = {}
     for done, (name, left_out) in enumerate(groups.items(), start=1):
-        silent = [MEASURED.index(feature) for feature in left_out]
-        fusion = Fusion.fit(FEATURES, held_out(_without(shortlist, dev, silent), catalog))
-        fused = [fusion.probabilities(features) for features in _without(shortlist, measured, silent).features]
+        fusion = Fusion.fit(FEATURES, held_out(_without(shortlist, dev, left_out), catalog))
+        fused = [fusion.probabilities(features) for features in _without(shortlist, measured, left_out).features]
         rankings = [[catalog.module_ids[i] for i in best_first(row)] for row in fused]
         hits = [
             [hit_at_k(ranking, row.labelled.modules, k) for ranking, row in zip(rankings, measured.rows, strict=True)]
@@ -189,12 +190,16 @@ def ablations(
     return found
 
 
-def _without(shortlist: Shortlist, measured: Measured, silent: Sequence[int]) -> Measured:
-    if not silent:
+def _without(shortlist: Shortlist, measured: Measured, left_out: Sequence[str]) -> Measured:
+    if not left_out:
         return measured
-    columns = []
-    for row in measured.columns:
-        quiet = row.copy()
-        quiet[:, silent] = 0.0
-        columns.append(quiet)
-    return replace(measured, columns=tuple(columns), features=tuple(map(shortlist.weigh, columns)))
+    silent = [MEASURED.index(feature) for feature in left_out if feature in MEASURED]
+    columns = tuple(_quiet(row, silent) for row in measured.columns)
+    after = [FEATURES.index(feature) for feature in left_out if feature not in MEASURED]
+    return replace(measured, columns=columns, features=tuple(_quiet(shortlist.weigh(row), after) for row in columns))
+
+
+def _quiet(values: Floats, columns: Sequence[int]) -> Floats:
+    quiet = values.copy()
+    quiet[:, columns] = 0.0
+    return quiet

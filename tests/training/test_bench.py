@@ -69,7 +69,7 @@ def test_every_feature_has_a_row_that_goes_without_it(
     done = run_bench(bench_folder, repository=bench_repository, out=tmp_path, cache=tmp_path / "cache")
     rows = done["details"]["sets"]["test"]["ablations"]
 
-    assert set(rows) == {"nothing", *MEASURED, "the encoder", "history"}
+    assert set(rows) == {"nothing", *MEASURED, "the encoder", "history", "the network"}
     assert rows["nothing"]["hit@1"] == done["results"]["test"]["shortlist"]["all"]["hit@1"]
     assert rows["history"]["hit@1"] < rows["nothing"]["hit@1"]
     assert "without title_file" in (tmp_path / "report.html").read_text()
