@@ -21,7 +21,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -126,6 +126,14 @@ def without_names(text: str, view: str) -> str:
     return " ".join(kept) if len(kept) >= 2 else text
 
 
+class Learner(Protocol):
+    """What can be trained here: the parameters that learn, and texts as unit vectors."""
+
+    trained: dict[str, Any]
+
+    def encode(self, texts: Sequence[str], *, tokens: int) -> torch.Tensor: ...
+
+
 class TopLayers:
     """
     An encoder of which only the upper layers learn.
@@ -196,7 +204,7 @@ def _first(output: Any) -> torch.Tensor:
     return found
 
 
-def step_loss(network: TopLayers, pool: Pool, rng: random.Random, *, shape: Shape = WHOLE) -> torch.Tensor:
+def step_loss(network: Learner, pool: Pool, rng: random.Random, *, shape: Shape = WHOLE) -> torch.Tensor:
     """
     Draw one batch of one repository and tell how badly its requirements find their files.
     """
@@ -217,22 +225,27 @@ def step_loss(network: TopLayers, pool: Pool, rng: random.Random, *, shape: Shap
 
 
 def train_encoder(
-    network: TopLayers,
+    network: Learner,
     pools: Sequence[Pool],
     *,
     steps: int,
     checkpoint: Path,
     seed: int = 0,
     shape: Shape = WHOLE,
+    learning_rate: float | None = None,
 ) -> list[float]:
     """
     Train for a number of steps, or what is left of them after the last checkpoint.
 
+    Args:
+        learning_rate: Peak; None is the encoder's.
+
     Returns:
         The loss of each step that was done now.
     """
+    peak = LEARNING_RATE if learning_rate is None else learning_rate
     parameters = list(network.trained.values())
-    optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(parameters, lr=peak, weight_decay=0.01)
     done = 0
     if checkpoint.exists():
         kept = torch.load(checkpoint, weights_only=True)
@@ -248,7 +261,7 @@ def train_encoder(
         pool, rng = pools[order[step % len(pools)]], random.Random(f"{seed}-{step}")  # noqa: S311
         loss = step_loss(network, pool, rng, shape=shape)
         for group in optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / WARM_UP) * (1.0 - step / steps)
+            group["lr"] = peak * min(1.0, (step + 1) / WARM_UP) * (1.0 - step / steps)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -262,7 +275,7 @@ def train_encoder(
     return losses
 
 
-def _save_checkpoint(path: Path, network: TopLayers, optimizer: torch.optim.Optimizer, step: int) -> None:
+def _save_checkpoint(path: Path, network: Learner, optimizer: torch.optim.Optimizer, step: int) -> None:
     draft = path.with_suffix(".tmp")
     weights = {name: parameter.data for name, parameter in network.trained.items()}
     torch.save({"step": step, "weights": weights, "optimizer": optimizer.state_dict()}, draft)
