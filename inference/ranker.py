@@ -168,9 +168,7 @@ class Ranker:
                     path=self.catalog.card(module).path,
                     confidence=round(float(probabilities[position]), 4),
                     files=self.shortlist.best_files(requirement, module),
-                    why=in_language_of(requirement, evidence[:1])[0].text
-                    if evidence
-                    else self.catalog.card(module).purpose[:120],
+                    why=evidence[0].text if evidence else self.catalog.card(module).purpose[:120],
                     belongs=rank < belong,
                 )
             )

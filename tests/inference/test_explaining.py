@@ -95,6 +95,8 @@ def test_a_chinese_question_is_explained_in_chinese(ranker: Ranker) -> None:
     assert language_of(reasoning.text) == "zh"
     assert next(item.text for item in reasoning.evidence if item.kind == "symbol").startswith("函数 ")
     assert " meets " not in str(reasoning.evidence) + str(ranking.modules)
+    assert ranking.modules[0].why.startswith("函数 ")
+    assert ranking.modules[0].why.count("对应") == 1
 
 
 def test_evidence_is_said_in_chinese_with_every_name_as_it_is() -> None:
