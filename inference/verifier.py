@@ -21,6 +21,7 @@ _QUOTED = re.compile(r'"([^"]{1,200})"|“([^”]{1,200})”|`([^`]{1,200})`')
 _TOKEN = re.compile(r"[^\s,;()\[\]{}<>\"“”'’`|]+")
 _PLAIN = re.compile(r"[a-z]+(?:-[a-z]+)*")
 _LINE = re.compile(r"\bline (\d+)|:(\d+)\b")
+_TIMES = re.compile(r"\((?:once|\d+ times)\)")
 _RELATION = re.compile(
     r"\b(import|call|inherit|extend|depend|deriv|subclass|overrid|invok|wrap)\w*|\buses\b|\bused by\b"
 )
@@ -86,9 +87,9 @@ class Verifier:
 
         A sentence is dropped when it names code, a path, a line, a commit or a module that the evidence does not name;
         when it quotes what the requirement, or the definition or commit it names, does not say; when it puts a symbol
-        into a file that does not define it; when it tells a relation otherwise than the graph has it; when it was cut
-        off; or when it names nothing at all. Nothing is left of a text in which no kept sentence names a piece of
-        evidence.
+        into a file that does not define it; when it tells a relation otherwise than the graph has it, or names a
+        neighbour apart from it; when it was cut off; or when it names nothing at all. Nothing is left of a text in
+        which no kept sentence names a piece of evidence.
         """
         told = _Told(requirement, module, evidence, self._modules)
         kept: list[str] = []
@@ -106,12 +107,15 @@ class Verifier:
         quoted = _QUOTED.findall(sentence)
         quotations = [plain or curly or code for plain, curly, code in quoted if code not in told.names]
         unquoted = _QUOTED.sub(" ", sentence)
-        if _RELATION.search(unquoted) and not any(relation in sentence for relation in told.relations):
+        related = any(relation in sentence for relation in told.relations)
+        if not related and (_RELATION.search(unquoted) or _TIMES.search(unquoted)):
             return False
         tokens = [token for token in (raw.strip(".,:!?…") for raw in _TOKEN.findall(unquoted)) if token]
         if not all(told.allows(token, tokens, i) for i, token in enumerate(tokens)):
             return False
         spoken = {_bare(token) for token in tokens}
+        if not related and spoken & told.neighbours:
+            return False  # "That is" another module than the one that was put first
         if not all(told.may_quote(quotation, spoken) for quotation in quotations):
             return False
         files = spoken & self._lines.keys()
@@ -133,6 +137,7 @@ class _Told:
         self.names = {module} | {item.name for item in evidence if item.name}
         self.names |= {item.file for item in evidence if item.file}
         self.relations = [item.text for item in evidence if item.kind == "relation"]
+        self.neighbours = {item.name for item in evidence if item.kind == "relation" and item.name} - {module}
         self._commits = [item.commit for item in evidence if item.commit]
         self._modules = modules
         said = [(item, [_plain(text) for text in _said_by(item)]) for item in evidence if item.kind != "relation"]

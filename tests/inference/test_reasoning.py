@@ -123,6 +123,20 @@ def test_a_sentence_with_something_invented_is_dropped(
     assert _kept(shop_catalog, evidence, f"{sentence} {true}") == (true,)
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    ["That is warehouse.", "So it belongs in warehouse.", "That is warehouse (5 times).", "shipping (5 times)."],
+)
+def test_a_neighbour_is_named_only_in_its_relation(
+    shop_catalog: Catalog, evidence: tuple[Evidence, ...], sentence: str
+) -> None:
+    relation = Evidence("relation", "shipping imports warehouse (5 times)", "shipping", "warehouse")
+    true = "compute_postage in shop/shipping/postage.py is near."
+    told = "shipping imports warehouse (5 times)."
+
+    assert _kept(shop_catalog, (*evidence, relation), f"{sentence} {told} {true}") == (told, true)
+
+
 def test_a_name_that_only_the_requirement_has_is_not_repeated_as_one_of_the_code(
     shop_catalog: Catalog, evidence: tuple[Evidence, ...]
 ) -> None:
