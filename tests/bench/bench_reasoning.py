@@ -94,9 +94,10 @@ class GitChecker:
                     found.append(f"commit {item.commit[:10]} does not say {quoted!r}")
             elif item.kind == "relation":
                 module = self.modules.get(item.module, {})
-                edges = [list(edge) for key in ("imports", "imported_by") for edge in module.get(key, ())]  # type: ignore[attr-defined]
-                counts = [int(number or 1) for number in re.findall(r"\((?:(\d+) times|once)\)", item.text)]
-                if not any([item.name, count] in edges for count in counts):
+                way = "imported_by" if " is imported by " in item.text or "被引用于" in item.text else "imports"
+                edges = [list(edge) for edge in module.get(way, ())]  # type: ignore[attr-defined]
+                times = re.findall(r"\((?:(\d+) times|once)\)|（(\d+) 次）", item.text)
+                if not any([item.name, int(english or chinese or 1)] in edges for english, chinese in times):
                     found.append(f"no such relation: {item.text}")
         return found + self._in_text(reasoning.text, messages)
 

@@ -2,6 +2,7 @@
 The benches' own tools must be able to find something.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -41,6 +42,7 @@ def test_an_answer_about_what_exists_gets_no_complaint(checker: GitChecker) -> N
     )
 
     assert _complaints(checker, text, symbol, relation) == []
+    assert _complaints(checker, text, symbol, replace(relation, text="shipping 引用 billing（3 次）")) == []
 
 
 @pytest.mark.parametrize(
@@ -67,6 +69,9 @@ def test_every_invented_name_is_found(checker: GitChecker, text: str) -> None:
         Evidence("symbol", "", "shipping", "compute_nothing", "shop/shipping/postage.py", 3),
         Evidence("past", 'commit abc "Never was"', "shipping", commit="HEAD"),
         Evidence("relation", "shipping imports billing (9 times)", "shipping", "billing"),
+        Evidence("relation", "shipping is imported by billing (3 times)", "shipping", "billing"),
+        Evidence("relation", "shipping 引用 billing（9 次）", "shipping", "billing"),
+        Evidence("relation", "shipping 被引用于 billing（3 次）", "shipping", "billing"),
     ],
     ids=lambda item: f"{item.kind} {item.name}",
 )
