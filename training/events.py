@@ -59,7 +59,7 @@ class _Events:
             "learning_rate": figures.learning_rate,
         }
         if figures.dev_hit is not None:
-            values["dev/hit@1"] = figures.dev_hit
+            values["dev/hit_at_1"] = figures.dev_hit
         with self._given_up_when_it_fails():
             for name, value in values.items():
                 event = Event(wall_time=time.time(), step=figures.step, summary=scalar(name, value))
