@@ -77,6 +77,9 @@ def read_corpus(
     past_catalog = _index(location, before, name=name, home=home, report=report, previous=catalog)
     earlier = read_history(location, commit=before, catalog=past_catalog)
     later = read_later_history(location, commit=before, until=catalog.commit, catalog=past_catalog)
+    if not later:  # titles of merges tell what was asked, the commits behind them do not
+        log.warning("held-out requirements are asked of the code as it is now: no commit after %s tells any", before)
+        return Corpus(catalog, history, catalog, history, held_out)
     return Corpus(catalog, history, past_catalog, (*earlier, *later), len(later))
 
 

@@ -3,6 +3,7 @@ Which requirements are held out, and of which code they are asked; what a finish
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +46,17 @@ def test_the_code_that_is_asked_is_the_newest_before_the_held_out_requirements(c
     assert corpus.past_catalog.commit in ids[-corpus.held_out - 3 : -corpus.held_out]
     assert not {row.id for row in dataset.split("train")} & set(ids[-corpus.held_out :])
     assert min(row.date for row in dataset.split("test")) > max(row.date for row in dataset.split("dev"))
+
+
+def test_where_only_merges_tell_what_was_asked_requirements_are_held_out_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.corpus.read_later_history", lambda *_, **__: ())
+    folder = write_shop_with_history(tmp_path / "shop")
+    corpus = read_corpus(folder, name="shop", home=tmp_path / "home", config=CONFIG, report=lambda *_: None)
+
+    assert corpus.held_out == 16
+    assert len(build(corpus).split("test")) > 0
 
 
 def test_a_release_knows_what_is_newest_and_nothing_that_was_overruled(corpus: Corpus) -> None:
