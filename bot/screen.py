@@ -205,6 +205,13 @@ def show_scorecard(console: Console, card: dict[str, Any]) -> None:
     console.print(f"\n[bold]Held-out requirements[/bold]: {kind}; {rows['test']} test rows", highlight=False)
     console.print(table)
     console.print("bare: rows that name neither their module nor one of its touched files.\n", highlight=False)
+    if of_symbols := card.get("symbols"):
+        own, plain = of_symbols["system"]["all"], of_symbols["bm25"]["all"]
+        console.print(
+            f"Texts from {own['n']} symbols taken out of the code: {_point(own['hit@1'])} and {_point(own['hit@3'])} "
+            f"of hit@1 and hit@3 (bm25: {_point(plain['hit@1'])}, {_point(plain['hit@3'])}).",
+            highlight=False,
+        )
     sure = card["precision_when_sure"]
     console.print(
         f"Calibration error {card['ece']:.3f}. Sure of {card['coverage']:.0%} of the answers"

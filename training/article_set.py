@@ -29,7 +29,7 @@ from training.bench_set import NEEDED
 from training.collapse import collapse
 from training.example import Example
 from training.near_copies import THRESHOLD
-from training.origins import graph_examples
+from training.origins import graph_examples, split_by_text
 
 MOST, PHRASINGS, HELD_OUT = 40_000, 4, 500
 """Texts and phrasings a symbol, at most; rows of dev and of test, at most."""
@@ -50,7 +50,7 @@ def article_rows(
     Returns:
         The rows, and how many near copies were left out, by why.
     """
-    made = graph_examples(catalog, hold_out=True, limit=most, phrasings_each=phrasings, full=full)
+    made = graph_examples(catalog, split=split_by_text, limit=most, phrasings_each=phrasings, full=full)
     collapsed = collapse(made)
     by_split = {split: [row for row in collapsed.rows if row.split == split] for split in NEEDED}
     for split in ("dev", "test"):

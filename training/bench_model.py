@@ -37,7 +37,7 @@ from training.dataset import Dataset
 from training.example import Example
 from training.fitting import fit_rows
 from training.mix import training_rows
-from training.origins import graph_examples
+from training.origins import graph_examples, none_held_out
 from training.release_parts import weights_hash
 from training.rows import PULL, VIEW_TOKENS, VIEWS, card_rows
 from training.sft import TrainingLog, frozen_layers, train_adapter
@@ -123,7 +123,9 @@ def bench_dataset(catalog: Catalog, past: Sequence[LabelledText], config: Traini
         Example(row.id, "history", "train", row.text, row.modules, catalog.commit, row.date, files=row.files)
         for row in past[-config.max_past :]
     ]
-    graph = graph_examples(catalog, hold_out=False, limit=config.max_graph_examples, phrasings_each=config.phrasings)
+    graph = graph_examples(
+        catalog, split=none_held_out, limit=config.max_graph_examples, phrasings_each=config.phrasings
+    )
     kept = collapse([*history, *graph])
     return Dataset(kept.rows, "history", kept.left_out)
 

@@ -94,6 +94,9 @@ def _figures(card: dict[str, Any]) -> dict[str, float]:
         for measure in ("hit@1", "hit@3")
         if slices[kind]["n"]
     }
+    for measure in ("hit@1", "hit@3"):
+        if card.get("symbols"):
+            found[f"system {measure}, held-out symbols"] = card["symbols"]["system"]["all"][measure]
     for name in ("ece", "coverage", "precision_when_sure"):
         if card.get(name) is not None:
             found[name.replace("_", " ")] = card[name]

@@ -91,6 +91,8 @@ class TrainingConfig:
         choice_share: Share of the token budget for choices among the shortlist's candidates. One costs as much as ten
             rows that only rank, and a release does not rank by them: none, unless somebody wants to (the benchmark).
         max_graph_examples: Texts made from the graph, at most.
+        symbol_rows: About so many symbols are held out for test rows beside past requirements: the code that is asked
+            then does not know them. More would make the code poorer than it is.
         phrasings: Texts made of one symbol, at most; further ones fill what the symbols of a module leave.
         max_past: Past requirements used, newest first, at most.
         max_encoded: Texts the learned rows are fitted on, at most: feedback, then the newest history.
@@ -126,6 +128,7 @@ class TrainingConfig:
     ranking_share: float = 0.5
     choice_share: float = 0.0
     max_graph_examples: int = 3_000
+    symbol_rows: int = 100
     phrasings: int = 3
     max_past: int = 8_000
     max_encoded: int = 8_000
@@ -158,6 +161,7 @@ def minutes_config() -> TrainingConfig:
         dev_checks=6,  # of 300 rows: a second and a half each
         dev_rows=300,
         patience=3,
+        symbol_rows=60,
         max_past=3_750,
         max_encoded=3_000,
         max_eval_rows=300,

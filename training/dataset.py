@@ -2,8 +2,8 @@
 A dataset: examples of all origins, split, without near copies, each with its chain of thought.
 
 It is a folder named by the hash of its rows and never changed. Splits: history by time (what came after a snapshot of
-the code is held out, its older half dev, its newer half test); in a repository without history, texts from the graph
-by the hash of their symbol's words. What
+the code is held out, its older half dev, its newer half test); texts from the graph by the hash of their symbol's
+words: a few test rows beside history, and dev and test rows in a repository without history. What
 says nearly the same is one row before that (`training.collapse`), so that nothing held out was seen in training.
 """
 
@@ -27,7 +27,15 @@ from training.collapse import collapse
 from training.config import TrainingConfig
 from training.example import SPLITS
 from training.example import Example as Example
-from training.origins import DEV_SHARE, TEST_SHARE, corrected_examples, graph_examples, history_examples
+from training.origins import (
+    DEV_SHARE,
+    TEST_SHARE,
+    corrected_examples,
+    graph_examples,
+    history_examples,
+    split_by_text,
+    split_few,
+)
 from training.outcomes import QUESTION, outcomes
 from training.writer import Writer, written_examples
 
@@ -40,7 +48,8 @@ class Dataset:
     """
     Args:
         examples: All rows, train first, then dev, then test.
-        held_out: Which origin the dev and test rows come from: "history" or "graph".
+        held_out: Which origin the dev rows and most test rows come from: "history" or "graph". Beside past requirements
+            there are a few texts from the graph among the test rows, whose symbols are held out.
         left_out: How many rows near copies cost, by why; see `training.collapse`.
     """
 
@@ -60,6 +69,18 @@ class Dataset:
 
     def split(self, name: str) -> tuple[Example, ...]:
         return tuple(example for example in self.examples if example.split == name)
+
+    def asked(self, name: str) -> tuple[Example, ...]:
+        """
+        The rows of a held-out split that a release is tuned on, or judged by: those of the origin `held_out`.
+        """
+        return tuple(example for example in self.split(name) if example.origin == self.held_out)
+
+    def asked_of_symbols(self) -> tuple[Example, ...]:
+        """
+        Test rows from held-out symbols, where past requirements are what a release is judged by; else none.
+        """
+        return tuple(e for e in self.split("test") if e.origin == "graph") if self.held_out == "history" else ()
 
     def held_out_symbols(self) -> frozenset[tuple[str, str]]:
         """
@@ -132,8 +153,8 @@ def build_dataset(
             `held_out_count`.
         writer: A language model that says texts from the graph again; None leaves it at the rules.
 
-    With at least `MIN_HISTORY` past requirements the held-out rows are the newest of them; else they are texts from the
-    graph, held out by symbol.
+    With at least `MIN_HISTORY` past requirements the held-out rows are the newest of them, and a few texts of held-out
+    symbols; else they are all texts from the graph, held out by symbol.
     """
     from_history = len(history) >= MIN_HISTORY
     if held_out is None:
@@ -141,7 +162,10 @@ def build_dataset(
     newest = history[-max(config.max_past, held_out) :]
     past = history_examples(newest, held_out=held_out if from_history else 0)
     graph = graph_examples(
-        catalog, hold_out=not from_history, limit=config.max_graph_examples, phrasings_each=config.phrasings
+        catalog,
+        split=split_few(catalog, config.symbol_rows) if from_history else split_by_text,
+        limit=config.max_graph_examples,
+        phrasings_each=config.phrasings,
     )
     known = settled_corrections(corrections, [row for row in past if row.split == "train"], catalog)
     written = written_examples(graph, writer, progress=progress) if writer else []
@@ -174,10 +198,11 @@ def _limit_held_out(rows: Sequence[Example], limit: int) -> list[Example]:
     Keep the newest (history) or hash-first (graph) held-out rows; what is over the limit is left out, never trained on.
     """
     kept = [row for row in rows if row.split == "train"]
-    for split in ("dev", "test"):
-        chosen = [row for row in rows if row.split == split]
-        chosen.sort(key=lambda e: (e.date, hashlib.sha256(e.id.encode()).hexdigest()), reverse=True)
-        kept += chosen[:limit]
+    for origin in ("history", "graph"):
+        for split in ("dev", "test"):
+            chosen = [row for row in rows if row.split == split and row.origin == origin]
+            chosen.sort(key=lambda e: (e.date, hashlib.sha256(e.id.encode()).hexdigest()), reverse=True)
+            kept += chosen[:limit]
     return kept
 
 

@@ -85,27 +85,28 @@ def scorecard(
     *,
     train: Sequence[Example],
     closed_book_rows: int,
+    symbols: Sequence[Example] = (),
     progress: Progress = lambda done, total, label: None,
 ) -> dict[str, Any]:
     """
     Measure the system and its baselines on the test rows.
 
+    Args:
+        symbols: Test rows of another kind: texts from symbols that the ranker's catalog does not know.
+
     Returns:
         {"rankers": {name: {"all": score, "no_name": score}}, "dev": the same of the system on the rows its fusion was
-        fitted on, "ece", "reliability", "risk_coverage", "threshold", "coverage", "precision_when_sure",
-        "set_f1": {"predicted", "top 1", "top 3"}, "mcnemar_system_vs_shortlist", "rows": {"dev", "test"}}, values from
-        0 to 1; "closed-book ids" is measured on the first *closed_book_rows* test rows only and says so in its n.
+        fitted on, "symbols": of all rankers on *symbols*, or {}, "ece", "reliability", "risk_coverage", "threshold",
+        "coverage", "precision_when_sure", "set_f1": {"predicted", "top 1", "top 3"}, "mcnemar_system_vs_shortlist",
+        "rows": {"dev", "test"}}, values from 0 to 1; "closed-book ids" is measured on the first *closed_book_rows* test
+        rows only and says so in its n.
     """
     ids = ranker.catalog.module_ids
     shortlist = Fusion.fit(FEATURES, dev.held_out(FEATURES))
-    rankings: dict[str, list[list[str]]] = {"majority": _majority(train, ids, len(test.examples))}
-    for name, column in SINGLE_COLUMNS.items():
-        at = ALL_FEATURES.index(column)
-        rankings[name] = [_named(f[:, at], ids) for f in test.features]
-    shortlist_columns = [ALL_FEATURES.index(name) for name in FEATURES]
-    rankings["shortlist"] = [_named(shortlist.probabilities(f[:, shortlist_columns]), ids) for f in test.features]
+    rankings = _rankings(ranker, shortlist, test.features, train=train)
     probabilities = [ranker.fusion.probabilities(f) for f in test.features]
-    rankings["system"] = [_named(p, ids) for p in probabilities]
+    apart = prepare(ranker, symbols, progress=progress)
+    of_symbols = _rankings(ranker, shortlist, apart.features, train=train)
     closed = []
     for done, example in enumerate(test.examples[:closed_book_rows], start=1):
         closed.append(_named(ranker.closed_book(example.requirement), ids))
@@ -124,6 +125,7 @@ def scorecard(
         "reliability": reliability(confidences, hits["system"]),
         "risk_coverage": risk_coverage(confidences, hits["system"]),
         "dev": _slices([_named(ranker.fusion.probabilities(f), ids) for f in dev.features], dev.examples),
+        "symbols": {name: _slices(rows, symbols) for name, rows in of_symbols.items()} if symbols else {},
         "threshold": ranker.fusion.threshold,
         "coverage": round(float(np.mean(sure)), 4) if sure else 0.0,
         "precision_when_sure": round(float(np.mean([h for h, s in zip(hits["system"], sure, strict=True) if s])), 4)
@@ -137,6 +139,23 @@ def scorecard(
             e.id: hit_at_k(r, t, 3) for e, r, t in zip(test.examples, rankings["system"], truth, strict=True)
         },
     }
+
+
+def _rankings(
+    ranker: Ranker, shortlist: Fusion, features: Sequence[Floats], *, train: Sequence[Example]
+) -> dict[str, list[list[str]]]:
+    """
+    What each ranker makes of every row's features: majority, single columns, *shortlist*, and the system.
+    """
+    ids = ranker.catalog.module_ids
+    rankings = {"majority": _majority(train, ids, len(features))}
+    for name, column in SINGLE_COLUMNS.items():
+        at = ALL_FEATURES.index(column)
+        rankings[name] = [_named(f[:, at], ids) for f in features]
+    columns = [ALL_FEATURES.index(name) for name in FEATURES]
+    rankings["shortlist"] = [_named(shortlist.probabilities(f[:, columns]), ids) for f in features]
+    rankings["system"] = [_named(ranker.fusion.probabilities(f), ids) for f in features]
+    return rankings
 
 
 def _set_f1(ranker: Ranker, probabilities: Sequence[Floats], test: Prepared) -> dict[str, float]:

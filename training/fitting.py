@@ -62,8 +62,8 @@ def fit_ranker(
     ranker = Ranker(
         release=release_id, model=model, shortlist=shortlist, rows=rows, fusion=Fusion.default(ALL_FEATURES)
     )
-    dev = prepare(ranker, dataset.split("dev"), in_batches=True, progress=stage_of(report, "features of dev rows"))
-    test = prepare(ranker, dataset.split("test"), progress=stage_of(report, "features of test rows"))
+    dev = prepare(ranker, dataset.asked("dev"), in_batches=True, progress=stage_of(report, "features of dev rows"))
+    test = prepare(ranker, dataset.asked("test"), progress=stage_of(report, "features of test rows"))
     fusion = Fusion.fit(ALL_FEATURES, dev.held_out(ALL_FEATURES))
     predictions = [(fusion.probabilities(f), relevant) for f, relevant in zip(dev.features, dev.relevant, strict=True)]
     return ranker.with_fusion(fusion, belonging=Belonging.fit(predictions)), dev, test

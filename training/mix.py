@@ -57,7 +57,7 @@ def dev_rows(tokenizer: Any, dataset: Dataset, catalog: Catalog, config: Trainin
     Render dev rows for early stopping, mixed by a hash: they only rank.
     """
     place = {module: i for i, module in enumerate(catalog.module_ids)}
-    examples = sorted(dataset.split("dev"), key=_priority)[: config.dev_rows]
+    examples = sorted(dataset.asked("dev"), key=_priority)[: config.dev_rows]
     return [_direct(tokenizer, example, catalog, place, answer="") for example in examples]
 
 

@@ -5,18 +5,21 @@ Rows from each origin: past requirements, reviewed feedback and outcomes, symbol
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import zip_longest
+from itertools import islice, zip_longest
 
-from graph.values import Catalog, PastRequirement
+from graph.values import Catalog, ModuleCard, PastRequirement
 from inference.labelled import LabelledText
 from inference.text import words
 from training.example import Example, names_module
 from training.phrasing import phrasings
-from training.sentences import Core, core_of, core_of_text
+from training.sentences import Core, core_of, core_of_text, cores_of_names
 
 DEV_SHARE = TEST_SHARE = 0.1
+CARD_LINES = 3
+"""Texts made of what a card says of its classes, at most."""
+CLASS_KINDS = ("class", "interface", "enum", "type")
 
 
 def history_examples(history: Sequence[PastRequirement], *, held_out: int) -> list[Example]:
@@ -42,16 +45,18 @@ def history_examples(history: Sequence[PastRequirement], *, held_out: int) -> li
 
 
 def graph_examples(
-    catalog: Catalog, *, hold_out: bool, limit: int, phrasings_each: int = 1, full: bool = False
+    catalog: Catalog, *, split: Callable[[str], str], limit: int, phrasings_each: int = 1, full: bool = False
 ) -> list[Example]:
     """
     Make texts from what symbols, files and modules say they do, spread over the modules when there are too many.
 
     A module's symbols come first, their further phrasings after that; held-out symbols are asked for once. What files
-    and modules say is never held out: the cards know it.
+    and modules say, and what cards say of a module's symbols together, is never held out: the cards know it.
 
     Args:
-        limit: Rows, at most.
+        split: Gives the split of a symbol by the words of its text, see `text_key`: `split_by_text`, `split_few`, or
+            `none_held_out`.
+        limit: Train rows, and held-out rows, at most.
         phrasings_each: Texts made of one symbol, at most.
         full: Whether texts say where and go on with more of the documentation, see `phrasings`.
     """
@@ -76,9 +81,9 @@ def graph_examples(
         for name, core in {**cores, "": core_of_text(file.doc)}.items():
             if core:
                 symbol = (file.path, name) if name else None
-                split = split_by_text(text_key(core.text)) if hold_out and name else "train"
+                chosen = split(text_key(core.text)) if name else "train"
                 empty = Example(
-                    f"{file.path}::{name}", "graph", split, "", (file.module,), catalog.commit, symbol=symbol
+                    f"{file.path}::{name}", "graph", chosen, "", (file.module,), catalog.commit, symbol=symbol
                 )
                 by_module[file.module].append(say(empty, core, file.path))
     for card in catalog.modules:
@@ -86,15 +91,63 @@ def graph_examples(
         if core:
             empty = Example(f"{card.id}::", "graph", "train", "", (card.id,), catalog.commit)
             by_module[card.id].append(say(empty, core, card.path))
-    return _spread(by_module, limit)
+    for card, line, core in _card_cores(catalog, split):
+        empty = Example(f"{card.id}::symbols {line}", "graph", "train", "", (card.id,), catalog.commit)
+        by_module[card.id].append(say(empty, core, card.path))
+    held_out = {id: [texts for texts in said if texts[0].split != "train"] for id, said in by_module.items()}
+    learned = {id: [texts for texts in said if texts[0].split == "train"] for id, said in by_module.items()}
+    return [*_spread(learned, limit), *_spread(held_out, limit)]
+
+
+def _card_cores(catalog: Catalog, split: Callable[[str], str]) -> Iterator[tuple[ModuleCard, int, Core]]:
+    """
+    Read the main symbols of each card aloud, two classes a text; without those that are held out.
+    """
+    by_path = {file.path: file for file in catalog.files}
+    for card in catalog.modules:
+        symbols = [symbol for path in card.files if path in by_path for symbol in by_path[path].symbols]
+        told = {symbol.qualified for symbol in symbols if symbol.kind in CLASS_KINDS and "." not in symbol.qualified}
+        for symbol in symbols:
+            core = core_of(symbol)
+            if core and split(text_key(core.text)) != "train":
+                told.discard(symbol.qualified.partition(".")[0])
+        named = [name for name in card.symbols if name in told]
+        for line, core in enumerate(islice(cores_of_names(named), CARD_LINES), start=1):
+            yield card, line, core
+
+
+def none_held_out(key: str) -> str:
+    """
+    Assign every text to the train rows.
+    """
+    return "train"
 
 
 def split_by_text(key: str) -> str:
     """
     Assign a split by the hash of a text's words: the same words are always in the same split.
     """
-    share = int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
+    share = _place_by_hash(key)
     return "test" if share < TEST_SHARE else "dev" if share < TEST_SHARE + DEV_SHARE else "train"
+
+
+def split_few(catalog: Catalog, count: int) -> Callable[[str], str]:
+    """
+    Let about *count* symbols of *catalog*, and no more than a tenth of them, be test rows and all others train rows.
+
+    It is for repositories whose dev and test rows are past requirements: too few to be missed in the code, which does
+    not know them while the release is measured.
+    """
+    texts = (core_of(symbol) for file in catalog.files for symbol in file.symbols)
+    share = min(TEST_SHARE, count / max(len({text_key(core.text) for core in texts if core}), 1))
+    return lambda key: "test" if _place_by_hash(key) < share else "train"
+
+
+def _place_by_hash(key: str) -> float:
+    """
+    A number from 0 to 1 that only the words decide.
+    """
+    return int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
 
 
 def corrected_examples(corrections: Sequence[LabelledText], catalog: Catalog) -> list[Example]:

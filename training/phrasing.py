@@ -39,6 +39,13 @@ _FORMS = {
         "change {}",
         "improve {}",
     ),
+    "things": (
+        "{}",
+        "where are {}?",
+        "something is wrong with {}",
+        "change {}",
+        "improve {}",
+    ),
     "statement": ("{}",),
 }
 _SPLIT = re.compile(r"^(.+) ((?:for|when|if|before|after|between|while|during) [^()]+)$")

@@ -83,7 +83,7 @@ def requirements_to_ask(dataset: Dataset, count: int) -> list[str]:
     """
     Requirements to ask a finished release: held-out ones first.
     """
-    examples = (*dataset.split("test"), *dataset.split("dev"), *dataset.split("train"))
+    examples = (*dataset.asked("test"), *dataset.asked("dev"), *dataset.split("train"))
     texts = (example.requirement for example in examples)
     return list(dict.fromkeys(text for text in texts if any(map(str.isalnum, text))))[:count]
 

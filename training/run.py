@@ -181,6 +181,7 @@ def train_release(
             test,
             train=dataset.split("train"),
             closed_book_rows=config.closed_book_rows,
+            symbols=dataset.asked_of_symbols(),
             progress=stage_of(report, "evaluate"),
         )
         card |= {"held_out": dataset.held_out, "merge": merge.to_json(), "dataset": dataset.counts()}

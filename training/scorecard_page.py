@@ -16,6 +16,7 @@ from inference.release import ReleaseInfo
 from training.charts import reliability_chart, risk_chart
 
 MEASURES = ("hit@1", "hit@3", "hit@5", "mrr")
+HEAD = ("ranker", "n", "hit@1", "95 %", "hit@3", "95 %", "hit@5", "MRR", "no name: n", "hit@1", "95 %", "hit@3")
 STYLE = (
     ":root{color-scheme:light dark;--line:#8885;--soft:#888;--mark:#0a7ea4}"
     "body{font:16px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem}"
@@ -52,6 +53,7 @@ def scorecard_page(release_id: str, card: Mapping[str, Any], *, about: Mapping[s
         f'<p class="soft">{escape(card["verdict"]["reason"])}</p>',
         "<h2>Held-out requirements</h2>",
         _table(_ranker_rows(card), head=True, own="system"),
+        *_symbols(card),
         *_calibration(card),
         *_stability(card),
         "<h2>About it</h2>",
@@ -65,11 +67,22 @@ def scorecard_page(release_id: str, card: Mapping[str, Any], *, about: Mapping[s
 
 
 def _ranker_rows(card: Mapping[str, Any]) -> Iterator[Sequence[str]]:
-    yield ("ranker", "n", "hit@1", "95 %", "hit@3", "95 %", "hit@5", "MRR", "no name: n", "hit@1", "95 %", "hit@3")
+    yield HEAD
     for name, slices in card["rankers"].items():
         yield _ranker(name, slices)
     if "dev" in card:
         yield _ranker("system, on its tuning rows", card["dev"])
+
+
+def _symbols(card: Mapping[str, Any]) -> Iterator[str]:
+    if card.get("symbols"):
+        yield "<h2>Texts from symbols that were taken out of the code</h2>"
+        yield (
+            '<p class="soft">What the documentation or the name of each says it does, asked of code without it. These '
+            "texts are in the words of the code; past requirements are not.</p>"
+        )
+        rows = (_ranker(name, slices) for name, slices in card["symbols"].items())
+        yield _table([HEAD, *rows], head=True, own="system")
 
 
 def _ranker(name: str, slices: Mapping[str, Any]) -> list[str]:

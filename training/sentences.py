@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
@@ -74,6 +75,9 @@ _BOILERPLATE = re.compile(
     re.I,
 )
 _ACCESSOR = re.compile(r"^(get|set|is|has|with|_?on)(?=[A-Z_])")
+_NO_THING = re.compile(
+    r"Test|Mock|Fake|Stub|Example|^(?:Abstract|Base|I[A-Z][a-z]|Default)|(?:Impl|Base|Props|Utils?)$|\d"
+)
 _PARTS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 
 
@@ -82,13 +86,14 @@ class Core:
     """
     Args:
         text: Without a full stop, beginning in lower case unless with a name.
-        form: "command" begins with a verb, "thing" is a noun phrase, a "statement" can only be said as it is.
+        form: "command" begins with a verb, "thing" is a noun phrase, "things" are two of them, a "statement" can only
+            be said as it is.
         place: Words of the class around it, for texts that say where; may be empty.
         detail: What the documentation says after its first sentence; may be empty.
     """
 
     text: str
-    form: Literal["command", "thing", "statement"]
+    form: Literal["command", "thing", "things", "statement"]
     place: str = ""
     detail: str = ""
 
@@ -110,6 +115,20 @@ def core_of_text(doc: str) -> Core | None:
     """
     sentence = first_sentence(doc)
     return _core_of_sentence(sentence, "") if sentence else None
+
+
+def cores_of_names(names: Sequence[str]) -> Iterator[Core]:
+    """
+    Say what classes are about by their names, two a text; a name of one word, or of more than five, tells too little
+    or too much.
+
+    >>> [core.text for core in cores_of_names(["DateRangeParser", "Parser", "ConditionalValueParser", "TollTable"])]
+    ['the date range parser and the conditional value parser', 'the toll table']
+    """
+    spoken = [words for name in names if 2 <= len(words := _spoken(name)) <= 5 and not _NO_THING.search(name)]
+    for start in range(0, len(spoken), 2):
+        told = [f"the {' '.join(words)}" for words in spoken[start : start + 2]]
+        yield Core(" and ".join(told), "thing" if len(told) == 1 else "things")
 
 
 def first_sentence(doc: str) -> str | None:

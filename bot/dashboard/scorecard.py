@@ -54,6 +54,7 @@ class Scorecard:
         put_otherwise: Share of paraphrases with the same first module.
         answer_ms: Milliseconds until the ranking stands, the middle one and the 95th of 100.
         memory_mb: Of the process that answers, at most.
+        symbols: The release on texts from symbols that were taken out of the code, beside past requirements.
     """
 
     own: Line | None
@@ -65,6 +66,7 @@ class Scorecard:
     put_otherwise: float | None = None
     answer_ms: tuple[float, float] | None = None
     memory_mb: float | None = None
+    symbols: Line | None = None
 
     @property
     def best_other(self) -> Line | None:
@@ -96,6 +98,7 @@ def read_scorecard(card: Mapping[str, Any]) -> Scorecard:
         put_otherwise=_number(_part(card, "paraphrases"), "top1"),
         answer_ms=_pair(_part(_part(card, "latency_ms"), "answer"), "p50", "p95"),
         memory_mb=_number(_part(card, "memory_mb"), "peak"),
+        symbols=_line(OWN, _part(card, "symbols")[OWN]) if OWN in _part(card, "symbols") else None,
     )
 
 

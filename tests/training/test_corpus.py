@@ -40,12 +40,12 @@ def test_no_more_is_held_out_than_is_asked(corpus: Corpus) -> None:
 def test_the_code_that_is_asked_is_the_newest_before_the_held_out_requirements(corpus: Corpus) -> None:
     dataset = build(corpus)
     ids = [row.id for row in corpus.past_history]
-    held_out = {row.id for row in dataset.examples if row.split != "train"}
+    held_out = {row.id for split in ("dev", "test") for row in dataset.asked(split)}
 
     assert held_out <= set(ids[-corpus.held_out :])
     assert corpus.past_catalog.commit in ids[-corpus.held_out - 3 : -corpus.held_out]
     assert not {row.id for row in dataset.split("train")} & set(ids[-corpus.held_out :])
-    assert min(row.date for row in dataset.split("test")) > max(row.date for row in dataset.split("dev"))
+    assert min(row.date for row in dataset.asked("test")) > max(row.date for row in dataset.asked("dev"))
 
 
 def test_where_only_merges_tell_what_was_asked_requirements_are_held_out_all_the_same(
@@ -56,7 +56,7 @@ def test_where_only_merges_tell_what_was_asked_requirements_are_held_out_all_the
     corpus = read_corpus(folder, name="shop", home=tmp_path / "home", config=CONFIG, report=lambda *_: None)
 
     assert corpus.held_out == 16
-    assert len(build(corpus).split("test")) > 0
+    assert len(build(corpus).asked("test")) > 0
 
 
 def test_a_release_knows_what_is_newest_and_nothing_that_was_overruled(corpus: Corpus) -> None:

@@ -1,3 +1,5 @@
+import subprocess
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from training.near_copies import THRESHOLD, jaccard, text_words
 from training.origins import history_examples, split_by_text
 
 CONFIG = TrainingConfig()
+THINGS = ("parcel", "invoice", "basket", "voucher", "refund", "supplier", "address", "stock")
+WAYS = ("moved", "sorted", "counted", "printed", "delayed")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +40,43 @@ def from_graph(shop: tuple[Catalog, tuple[PastRequirement, ...]]) -> Dataset:
     return build_dataset(shop[0], (), (), CONFIG)
 
 
-@pytest.mark.parametrize("which", ["from_history", "from_graph"])
+@pytest.fixture(scope="module")
+def bigger(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """History, and a catalog with symbols enough to hold some out beside it."""
+    folder = write_shop_with_history(tmp_path_factory.mktemp("shop") / "shop")
+    for number in range(40):
+        thing, way = THINGS[number % 8], WAYS[number // 8]
+        (folder / f"shop/search/{thing}_{way}.py").write_text(
+            f'def {way}_{thing}(rows):\n    """Find every {thing} that was {way} before the {number} others."""\n'
+        )
+    own = ["git", "-C", str(folder), "-c", "user.name=Ana", "-c", "user.email=ana@acme.example"]
+    subprocess.run([*own, "add", "-A"], check=True)
+    subprocess.run([*own, "commit", "-qm", "Many more ways to search"], check=True)
+    with open_snapshot(folder, name="shop") as snapshot:
+        catalog = index_snapshot(snapshot).catalog
+    history = read_history(folder, commit=catalog.commit, catalog=catalog)
+    return build_dataset(catalog, history, (), replace(CONFIG, symbol_rows=6))
+
+
+def test_a_few_symbols_are_held_out_beside_past_requirements(bigger: Dataset) -> None:
+    symbols = bigger.asked_of_symbols()
+
+    assert bigger.held_out == "history"
+    assert 0 < len(symbols) <= 12
+    assert {row.origin for row in bigger.asked("test")} == {"history"}
+    assert {row.origin for row in bigger.asked("dev")} == {"history"} == {row.origin for row in bigger.split("dev")}
+    assert {row.symbol for row in symbols} == bigger.held_out_symbols()
+    assert {*bigger.asked("test"), *symbols} == {*bigger.split("test")}
+
+
+def test_no_train_text_reads_the_name_of_a_held_out_class(bigger: Dataset, from_graph: Dataset) -> None:
+    for dataset in (bigger, from_graph):
+        told = {row.requirement for row in dataset.split("train") if "::symbols" in row.id}
+        hidden = {name.rpartition(".")[2].lower() for _, name in dataset.held_out_symbols()}
+        assert not [text for text in told for name in hidden if name in text.lower().replace(" ", "")]
+
+
+@pytest.mark.parametrize("which", ["from_history", "from_graph", "bigger"])
 def test_no_held_out_text_is_nearly_the_same_as_a_train_text(which: str, request: pytest.FixtureRequest) -> None:
     dataset: Dataset = request.getfixturevalue(which)
     words = {split: [text_words(row.requirement) for row in dataset.split(split)] for split in SPLITS}
@@ -67,11 +107,11 @@ def test_without_collapsing_the_same_repository_would_leak(
 
 
 def test_history_is_split_by_time(from_history: Dataset) -> None:
-    newest_train = max(example.date for example in from_history.split("train"))
-    newest_dev = max(example.date for example in from_history.split("dev"))
+    newest_train = max(example.date for example in from_history.split("train") if example.origin == "history")
+    newest_dev = max(example.date for example in from_history.asked("dev"))
 
-    assert all(newest_train < example.date for example in from_history.split("dev"))
-    assert all(newest_dev < example.date for example in from_history.split("test"))
+    assert all(newest_train < example.date for example in from_history.asked("dev"))
+    assert all(newest_dev < example.date for example in from_history.asked("test"))
 
 
 def test_held_out_symbols_are_gone_from_the_evaluation_catalog(

@@ -2,7 +2,7 @@ import pytest
 
 from graph.values import Symbol
 from training.phrasing import phrasings
-from training.sentences import Core, core_of, core_of_text
+from training.sentences import Core, core_of, core_of_text, cores_of_names
 
 TOLLS = Core("compute the toll for heavy trucks", "command", "toll table")
 
@@ -83,6 +83,15 @@ def test_the_words_of_the_class_around_it_say_where() -> None:
     symbol = Symbol("find", "method", "Outer.RoadFinder.find", 1, 2, "", "Finds the nearest road.")
 
     assert core_of(symbol) == Core("find the nearest road", "command", "road finder")
+
+
+def test_classes_of_a_card_are_read_aloud_two_a_text() -> None:
+    names = ["TollTable", "Router", "BaseTollTable", "HeavyTruckProfile", "RoadClassProps", "TurnCost"]
+
+    assert [(core.text, core.form) for core in cores_of_names(names)] == [
+        ("the toll table and the heavy truck profile", "things"),
+        ("the turn cost", "thing"),
+    ]
 
 
 def test_a_file_says_what_it_is_about() -> None:

@@ -48,6 +48,7 @@ def _later_parts() -> dict[str, Any]:
     part = {"n": 60, "p50": 81.4, "p95": 120.2}
     return {
         "dev": {"all": measured, "no_name": measured},
+        "symbols": {EVIL: {"all": measured, "no_name": measured}, "system": {"all": measured, "no_name": measured}},
         "reliability": reliability(said, seen),
         "risk_coverage": risk_coverage(said, seen),
         "stability": {"requirements": 30, "rankings": 3, "identical": 1.0},
@@ -79,6 +80,8 @@ def test_the_page_shows_calibration_stability_latency_and_memory() -> None:
     assert "svg" in page.tags
     assert {"81 ms, 95 of 100 within 120 ms", "not measured", "1,234 MB at most", "290 MB"} <= set(page.texts)
     assert {"system, on its tuning rows", "0.910", "0.820", "0.930", EVIL} <= set(page.texts)
+    assert "Texts from symbols that were taken out of the code" in page.texts
+    assert page.texts.count("system") == 1
     assert any(text.startswith("100.0% of 30 requirements got one and the same ranking") for text in page.texts)
 
 
