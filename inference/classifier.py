@@ -88,6 +88,22 @@ class TextClassifier:
         weights = np.asarray(vectors.T @ duals, dtype=np.float32).T
         return cls(module_ids, words, characters, weights, bias)
 
+    def with_more(self, rows: Sequence[LabelledText]) -> TextClassifier:
+        """
+        Learn newer texts too, by what is left to explain of them: the time grows with how many they are, not with the
+        texts before. Terms that no earlier text had wait for the next fit.
+        """
+        place = set(self.module_ids)
+        rows = [row for row in rows if not place.isdisjoint(row.modules)]
+        if not rows:
+            return self
+        texts = [row.text for row in rows]
+        vectors = sparse.hstack([self._words.transform(texts), self._characters.transform(texts)]).tocsr()
+        left = label_shares(rows, self.module_ids) - (vectors @ self._weights.T + self._bias)
+        duals = residual_duals(gram_matrix(vectors), left, strength=STRENGTH)
+        learned = np.asarray(vectors.T @ duals, dtype=np.float32).T
+        return TextClassifier(self.module_ids, self._words, self._characters, self._weights + learned, self._bias)
+
     def scores(self, text: str) -> Floats:
         """
         Score each known module.  # (modules,)
@@ -170,6 +186,15 @@ def gram_matrix(vectors: sparse.csr_matrix) -> Floats:
     for start in range(0, len(gram), 512):
         gram[start : start + 512] = (vectors[start : start + 512] @ transposed).toarray()
     return gram
+
+
+def residual_duals(gram: Floats, left: Floats, *, strength: float) -> Floats:
+    """
+    Solve ridge regression on what earlier texts leave unexplained of newer ones; *gram* is used up.  # (texts, modules)
+    """
+    gram[np.diag_indices_from(gram)] += strength
+    solved: Floats = cho_solve(cho_factor(gram, overwrite_a=True, check_finite=False), left, check_finite=False)
+    return solved.astype(np.float32)
 
 
 def fit_duals(gram: Floats, shares: Floats, certainty: Floats, *, strength: float = STRENGTH) -> tuple[Floats, Floats]:

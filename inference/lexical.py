@@ -8,6 +8,7 @@ import contextlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,18 @@ class PastIndex:
             texts = [row.text for row in past]
             with contextlib.suppress(ValueError):  # not one word in any text
                 self._similar = (SimilarTexts(word_vectorizer(), texts), SimilarTexts(character_vectorizer(), texts))
+
+    def with_more(self, rows: Sequence[LabelledText]) -> PastIndex:
+        """
+        Put *rows* behind the others.
+        """
+        if self._similar is None or not rows:
+            return PastIndex((*self.past, *rows))
+        more = copy(self)
+        more.past = (*self.past, *rows)
+        words, characters = (similar.with_more([row.text for row in rows]) for similar in self._similar)
+        more._similar = words, characters
+        return more
 
     def nearest(self, requirement: str, *, limit: int = NEAREST) -> tuple[Neighbour, ...]:
         """

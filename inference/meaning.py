@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph.values import Catalog
-from inference.classifier import MOST_TEXTS, fit_duals, label_shares, recency_weights
+from inference.classifier import MOST_TEXTS, fit_duals, label_shares, recency_weights, residual_duals
 from inference.embedding import CardVectors
 from inference.labelled import LabelledText
 from inference.lexical import best_positions
@@ -60,6 +60,23 @@ class Meaning:
         gram = np.ascontiguousarray((encoded @ encoded.T) ** 3, dtype=np.float32)
         duals, bias = fit_duals(gram, shares, recency_weights(past), strength=_STRENGTH)
         return cls(vectors, cards, encoded, shares, duals, bias)
+
+    def with_more(self, rows: Sequence[LabelledText], catalog: Catalog) -> Meaning:
+        """
+        Know newer past requirements too: they are encoded, and the classifier learns what is left to explain of them.
+        """
+        if not rows:
+            return self
+        encoded = self._vectors.encode([row.text for row in rows])
+        shares = label_shares(rows, catalog.module_ids)
+        left = shares - self._bias
+        if len(self._past):
+            left = left - np.round(encoded @ self._past.T, 5) ** 3 @ self._duals
+        duals = residual_duals((encoded @ encoded.T) ** 3, left, strength=_STRENGTH)
+        past, all_shares, all_duals = (
+            np.vstack(pair) for pair in ((self._past, encoded), (self._shares, shares), (self._duals, duals))
+        )
+        return Meaning(self._vectors, self._cards, past, all_shares, all_duals, self._bias)
 
     def scores(self, requirement: str) -> dict[str, Floats]:
         """

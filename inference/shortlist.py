@@ -36,6 +36,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -129,9 +130,10 @@ class Shortlist:
         self._position = {module: i for i, module in enumerate(catalog.module_ids)}
         self._index_code()
         self._index_past()
+        self._known_terms = self._file_terms
+        self._index_asked(self.past)
         self._nearest = PastIndex(past)
-        if classifier is not None:
-            self._classifier_columns = np.array([self._position.get(m, -1) for m in classifier.module_ids])
+        self._place_classifier()
 
     @classmethod
     def fit(cls, catalog: Catalog, past: Sequence[LabelledText], *, vectors: Vectors | None = None) -> Shortlist:
@@ -143,6 +145,31 @@ class Shortlist:
         """
         classifier = TextClassifier.fit(past, code=code_texts(catalog)) if past else None
         return cls(catalog, past, classifier, Meaning.fit(catalog, past, vectors) if vectors is not None else None)
+
+    def with_more(self, rows: Sequence[LabelledText]) -> Shortlist:
+        """
+        Know newer past requirements too, in a fraction of the time of a new fit.
+
+        Counts, neighbours and what was asked of files are what a new fit would give, but for terms that no earlier text
+        had; classifiers learn what is left to explain (`TextClassifier.with_more`).
+
+        Args:
+            rows: Newer than all it knows, oldest first, labelled by its catalog.
+        """
+        if not rows:
+            return self
+        more = copy(self)
+        more.past = (*self.past, *rows)
+        if self.classifier is None:
+            more.classifier = TextClassifier.fit(rows, code=code_texts(self.catalog))
+        else:
+            more.classifier = self.classifier.with_more(rows)
+        more.meaning = self.meaning.with_more(rows, self.catalog) if self.meaning is not None else None
+        more._nearest = self._nearest.with_more(rows)
+        more._index_past()
+        more._index_asked(rows)
+        more._place_classifier()
+        return more
 
     def features(self, requirement: str) -> Floats:
         """
@@ -252,6 +279,10 @@ class Shortlist:
         self._mentions = mention_index(catalog, self._position)
         self._letters = Letters([" ".join((card.id, *map(stem_of, card.files))) for card in catalog.modules])
 
+    def _place_classifier(self) -> None:
+        if self.classifier is not None:
+            self._classifier_columns = np.array([self._position.get(m, -1) for m in self.classifier.module_ids])
+
     def _index_past(self) -> None:
         self._shares = label_shares(self.past, self.catalog.module_ids)
         days = np.array([_day(row.date) for row in self.past])
@@ -264,15 +295,21 @@ class Shortlist:
         both = self._shares.T @ (self._shares > 0)
         np.fill_diagonal(both, 0.0)
         self._together: Floats = (both / np.maximum(both.sum(axis=1, keepdims=True), 1e-6)).astype(np.float32)
-        asked: list[list[str]] = [[] for _ in self.catalog.files]
+
+    def _index_asked(self, rows: Sequence[LabelledText]) -> None:
+        """
+        Index files with what *rows* asked of them behind what is known already.
+        """
         place = {card.path: i for i, card in enumerate(self.catalog.files)}
-        for row in self.past:
+        asked: dict[int, list[str]] = {}
+        for row in rows:
             if len(row.files) <= MOST_FILES_OF_A_REQUIREMENT:
                 found = terms(row.text)
                 for path in row.files:
                     if path in place:
-                        asked[place[path]] += found
-        self._code_and_past = Bm25([code + said for code, said in zip(self._file_terms, asked, strict=True)], b=0.5)
+                        asked.setdefault(place[path], []).extend(found)
+        self._known_terms = [known + asked.get(i, []) for i, known in enumerate(self._known_terms)]
+        self._code_and_past = Bm25(self._known_terms, b=0.5)
 
     def _best_three(self, scores: Floats) -> Floats:
         """

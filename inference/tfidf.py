@@ -11,6 +11,8 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
+from copy import copy
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -85,8 +87,17 @@ class SimilarTexts:
     """
 
     def __init__(self, vectorizer: TfidfVectorizer, texts: Sequence[str]) -> None:
+        self._vectorizer = vectorizer
         self._texts_by_term = vectorizer.fit_transform(texts).T.tocsr()
         self._query = QueryVectors(vectorizer)
+
+    def with_more(self, texts: Sequence[str]) -> Self:
+        """
+        Put *texts* behind the others; their terms are weighed as before, and new terms do not count yet.
+        """
+        more = copy(self)
+        more._texts_by_term = sparse.hstack([self._texts_by_term, self._vectorizer.transform(texts).T]).tocsr()
+        return more
 
     def similarities(self, text: str) -> Floats:
         """

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from graph.values import Catalog, Progress
 from inference.classifier import TextClassifier
 from inference.fusion import Fusion, HeldOut
-from inference.labelled import LabelledText
+from inference.labelled import LabelledText, known_only
 from inference.meaning import MEANING_FEATURES
 from inference.ranker import best_first
 from inference.shortlist import FEATURES, FROM_PAST, MEASURED, Shortlist, neutral_where_unknown
@@ -24,6 +24,7 @@ from training.code_rag import CodeRag
 from training.metrics import hit_at_k, mean
 
 Floats = npt.NDArray[np.float32]
+LEARNED_EVERY = 25
 SINGLE_FEATURES = {"bm25": "bm25", "past": "past", "classifier": "classifier"}
 
 
@@ -89,6 +90,31 @@ def measure(
         milliseconds.append(1_000 * (time.perf_counter() - began))
         progress(done, len(rows), "requirements")
     return Measured(tuple(rows), tuple(columns), tuple(features), tuple(milliseconds))
+
+
+def as_it_goes(
+    shortlist: Shortlist,
+    dev: Sequence[BenchRow],
+    rows: Sequence[BenchRow],
+    *,
+    every: int = LEARNED_EVERY,
+    progress: Progress = lambda done, total, label: None,
+) -> list[Floats]:
+    """
+    What the fusion sees of each row when the shortlist learns what was asked before it: the dev rows, then every so
+    many of *rows*, oldest first. No other ranker may: it is what a team gets that trains again and again.
+
+    Returns:
+        One array a row.  # (modules, len(FEATURES))
+    """
+    seen = shortlist.with_more(known_only([row.labelled for row in dev], shortlist.catalog))
+    features = []
+    for done, row in enumerate(rows, start=1):
+        features.append(seen.features(row.labelled.text))
+        if done % every == 0:
+            seen = seen.with_more(known_only([row.labelled for row in rows[done - every : done]], shortlist.catalog))
+        progress(done, len(rows), "requirements")
+    return features
 
 
 def held_out(measured: Measured, catalog: Catalog) -> list[HeldOut]:

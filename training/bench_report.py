@@ -26,6 +26,23 @@ svg { max-width: 100% } svg text { font: 11px system-ui, sans-serif; fill: var(-
 """
 
 
+RANKERS = {
+    "system": "Signpost's default: the shortlist, tuned on dev rows",
+    "bm25": "BM25 over what each module's code says",
+    "past": "vote of the nearest past requirements",
+    "classifier": "linear classifier on past requirements",
+    "untuned": "the shipped network over all features, before anything was tuned on dev rows",
+    "code-rag": "snippets of code by their embeddings; the nearest vote for their module",
+    "majority": "how often a module was the answer",
+    "shuffled labels": "the control: a classifier taught with labels in random order",
+    "zero-shot": "the shipped network with nothing of the repository but its code",
+    "as it goes": "the system when every requirement, once asked, is learned: what training again and again brings. "
+    "It knows more than the others, and is no rival of theirs",
+    "with model": "the language model's rows fused in",
+    "model alone": "the language model by its best way of scoring",
+}
+
+
 def render_report(results: Mapping[str, Any], details: Mapping[str, Any]) -> str:
     """
     Render the report of `training.bench.run_bench`; every text from outside is escaped.
@@ -54,6 +71,7 @@ def _set_parts(name: str, rankers: Mapping[str, Any], found: Mapping[str, Any]) 
     return [
         f"<h2>{escape(name)}</h2>",
         _ranker_table(rankers),
+        _table(("ranker", "what it is"), [(name, RANKERS[name]) for name in rankers if name in RANKERS], texts=2),
         f"<p>A true module is within the first 20 in {_percent(found['recall@20'])}. Features of one requirement: "
         f"{latency['p50']:.0f} ms (p50), {latency['p95']:.0f} ms (p95).</p>",
         "<h3>System against the others, in pairs (McNemar, exact)</h3>",

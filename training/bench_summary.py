@@ -27,7 +27,7 @@ from training.metrics import (
     strict_at_k,
 )
 
-COMPARED_WITH = ("bm25", "code-rag", "shortlist", "with model", "model alone")
+COMPARED_WITH = ("bm25", "code-rag", "shortlist", "with model", "model alone", "as it goes")
 WORST_MISSES = 30
 
 

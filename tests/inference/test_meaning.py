@@ -6,7 +6,7 @@ import pytest
 from graph.values import Catalog
 from inference.embedding import CardVectors, TextEncoder, VectorCache
 from inference.labelled import LabelledText
-from inference.shortlist import FEATURES, Shortlist
+from inference.shortlist import FEATURES, MEASURED, Shortlist
 from tests.fakes_encoder import LetterModel, LetterTokenizer
 
 
@@ -55,6 +55,18 @@ def test_an_encoder_fills_its_features(
     vectors: VectorCache, shop_catalog: Catalog, past: tuple[LabelledText, ...]
 ) -> None:
     assert len(_filled(Shortlist.fit(shop_catalog, past, vectors=vectors))) == 5
+
+
+def test_newer_requirements_join_the_encoders_features(
+    vectors: VectorCache, shop_catalog: Catalog, past: tuple[LabelledText, ...]
+) -> None:
+    whole = Shortlist.fit(shop_catalog, past, vectors=vectors)
+    joined = Shortlist.fit(shop_catalog, past[:90], vectors=vectors).with_more(past[90:])
+    text = past[100].text
+    same = [MEASURED.index(f"meaning_{what}") for what in ("module", "file", "centre", "past")]
+
+    np.testing.assert_allclose(joined.columns(text)[:, same], whole.columns(text)[:, same], atol=1e-4)
+    assert len(_filled(Shortlist.fit(shop_catalog, (), vectors=vectors).with_more(past))) == 5
 
 
 def test_without_history_only_cards_speak(vectors: VectorCache, shop_catalog: Catalog) -> None:

@@ -12,7 +12,7 @@ from inference.lexical import Bm25
 from inference.meaning import MEANING_FEATURES
 from inference.ranker import readable
 from inference.reranker import SHIPPED
-from inference.shortlist import FEATURES, NETWORK, Shortlist, load_shortlist, neutral_where_unknown
+from inference.shortlist import FEATURES, MEASURED, NETWORK, Shortlist, load_shortlist, neutral_where_unknown
 from inference.text import joined_terms, title_of
 
 
@@ -144,3 +144,54 @@ def test_neutral_means_the_mean_of_the_known() -> None:
 
 def test_a_served_requirement_keeps_its_title_apart_from_the_rest() -> None:
     assert title_of(readable("Wrong customs form\r\n\r\nIt happens since  May.")) == "Wrong customs form"
+
+
+def test_newer_requirements_join_without_a_new_fit(shop_catalog: Catalog, past: tuple[LabelledText, ...]) -> None:
+    whole = Shortlist.fit(shop_catalog, past)
+    joined = Shortlist.fit(shop_catalog, past[:90]).with_more(past[90:])
+    exact = ("recent", "popularity", "code_and_past", "bm25", "names", "size")
+    close = ("past", "classifier", "title_classifier")
+
+    assert joined.past == whole.past
+    assert past[100] in [near.row for near in joined.nearest(past[100].text)]
+    for row in past[80:]:
+        columns = [dict(zip(MEASURED, shortlist.columns(row.text).T, strict=True)) for shortlist in (joined, whole)]
+        for name in exact:
+            np.testing.assert_allclose(columns[0][name], columns[1][name], rtol=1e-5)
+        for name in close:
+            assert columns[0][name].argmax() == columns[1][name].argmax()
+
+
+def test_a_word_of_a_newer_requirement_teaches_a_module(shop_catalog: Catalog, past: tuple[LabelledText, ...]) -> None:
+    before = Shortlist.fit(shop_catalog, past)
+    text = "pallet reports about messages"
+    rows = tuple(LabelledText(str(i), text, ("messages",), "history", "2026-01-01") for i in range(5))
+    after = before.with_more(rows)
+
+    assert _best(_column(before, text, "classifier")) != "messages"
+    assert _best(_column(after, text, "classifier")) == "messages"
+    assert before.past == past
+
+
+def test_a_loaded_classifier_learns_more_as_well(
+    shop_catalog: Catalog, past: tuple[LabelledText, ...], tmp_path: Path
+) -> None:
+    fitted = TextClassifier.fit(past)
+    assert fitted is not None
+    fitted.save(tmp_path)
+    loaded = TextClassifier.load(tmp_path)
+    assert loaded is not None
+    rows = [LabelledText("1", "every pallet and shelf", ("messages",), "history")]
+
+    np.testing.assert_allclose(
+        loaded.with_more(rows).scores("pallet"), fitted.with_more(rows).scores("pallet"), atol=2e-3
+    )
+    assert loaded.with_more([LabelledText("2", "pallet", ("gone",), "history")]) is loaded
+
+
+def test_the_first_requirements_can_join_code_without_history(
+    shop_catalog: Catalog, past: tuple[LabelledText, ...]
+) -> None:
+    joined, whole = Shortlist.fit(shop_catalog, ()).with_more(past), Shortlist.fit(shop_catalog, past)
+
+    np.testing.assert_allclose(joined.columns(past[3].text), whole.columns(past[3].text), rtol=1e-5)
