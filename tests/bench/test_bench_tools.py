@@ -13,6 +13,7 @@ import pytest
 from inference.labelled import LabelledText
 from inference.values import Evidence, Reasoning
 from tests.bench.bench_closed_book import table
+from tests.bench.bench_pooled import table as pooled_table
 from tests.bench.bench_reasoning import GitChecker
 from tests.bench.paraphrases import by_hand
 from tests.codebase import requirement, write_shop_with_history
@@ -106,3 +107,12 @@ def test_the_closed_book_table_sums_log_probabilities_and_counts_hits(tmp_path: 
         ("| words", "0.500"),
         ("| words + vectors", "1.000"),
     ]
+
+
+def test_the_pooled_table_compares_row_by_row() -> None:
+    won = [{"id": str(i), "no_name": i % 2 == 0, "system": [1.0, 1.0], "peer": [0.0, 1.0]} for i in range(20)]
+    lines = pooled_table({"wagtail test": won, "sympy issues": won[:10]}).splitlines()
+
+    assert lines[2].startswith("| wagtail test | 20 | 50.4 / 76.6 | 0.0 / 100.0 | 100.0 / 100.0 | +100.0")
+    assert lines[2].endswith("1.9e-06 | +0.0 (+0.0 to +0.0), 1 |")
+    assert [line.split(" | ")[1] for line in lines[4:]] == ["30", "15"]
