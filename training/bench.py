@@ -29,12 +29,13 @@ from training.bench_model import BenchModel
 from training.bench_rankers import (
     Measured,
     ablations,
-    as_it_goes,
     everywhere,
     held_out,
+    in_order,
     measure,
     rankers_of,
     shuffled_labels,
+    trained_weekly,
     untuned,
 )
 from training.bench_report import render_report
@@ -202,10 +203,10 @@ def _read(
         snippets=fitted.snippets,
     )
     scores["zero-shot"] = everywhere(untuned(measure(fitted.stranger, rows)))
-    if controls and split == "test":
-        stage = stage_of(report, "test rows, each learned once it was asked")
-        learned = as_it_goes(fitted.shortlist, bench.splits["dev"], rows, progress=stage)
-        scores["as it goes"] = everywhere([fitted.fusion.probabilities(features) for features in learned])
+    if controls and split == "test" and in_order(rows):
+        stage = stage_of(report, "test rows, learned week by week")
+        learned = trained_weekly(fitted.shortlist, bench.splits["dev"], rows, progress=stage)
+        scores["trained weekly"] = everywhere([fitted.fusion.probabilities(features) for features in learned])
     ways: dict[str, Any] = {}
     if fitted.model is not None:
         said, ways = read_model(fitted.model, measured, scores["shortlist"], report=report, split=split)

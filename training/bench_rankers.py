@@ -5,9 +5,11 @@ The rankers of a benchmark: what each says about the rows of one split.
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +17,7 @@ import numpy.typing as npt
 from graph.values import Catalog, Progress
 from inference.classifier import TextClassifier
 from inference.fusion import Fusion, HeldOut
-from inference.labelled import LabelledText, known_only
+from inference.labelled import LabelledText, days_of, known_only
 from inference.meaning import MEANING_FEATURES
 from inference.ranker import best_first
 from inference.shortlist import FEATURES, FROM_PAST, MEASURED, Shortlist, neutral_where_unknown
@@ -24,7 +26,6 @@ from training.code_rag import CodeRag
 from training.metrics import hit_at_k, mean
 
 Floats = npt.NDArray[np.float32]
-LEARNED_EVERY = 25
 SINGLE_FEATURES = {"bm25": "bm25", "past": "past", "classifier": "classifier"}
 
 
@@ -92,27 +93,41 @@ def measure(
     return Measured(tuple(rows), tuple(columns), tuple(features), tuple(milliseconds))
 
 
-def as_it_goes(
+def in_order(rows: Sequence[BenchRow]) -> bool:
+    """
+    Whether every row has a date and none is older than the one before it.
+    """
+    if not all(row.labelled.date for row in rows):
+        return False
+    return all(days_of(a.labelled.date) <= days_of(b.labelled.date) for a, b in pairwise(rows))
+
+
+def trained_weekly(
     shortlist: Shortlist,
     dev: Sequence[BenchRow],
     rows: Sequence[BenchRow],
     *,
-    every: int = LEARNED_EVERY,
     progress: Progress = lambda done, total, label: None,
 ) -> list[Floats]:
     """
-    What the fusion sees of each row when the shortlist learns what was asked before it: the dev rows, then every so
-    many of *rows*, oldest first. No other ranker may: it is what a team gets that trains again and again.
+    What the fusion sees of each row when the shortlist learns once a week what was asked until then: the dev rows, then
+    *rows* of the weeks before. No other ranker may: it is what a team gets whose release is trained every week.
+
+    Args:
+        rows: Dated, oldest first.
 
     Returns:
         One array a row.  # (modules, len(FEATURES))
     """
     seen = shortlist.with_more(known_only([row.labelled for row in dev], shortlist.catalog))
-    features = []
+    weeks = [int(days_of(row.labelled.date) // 7) for row in rows]
+    features: list[Floats] = []
+    learned = 0
     for done, row in enumerate(rows, start=1):
+        until = bisect_left(weeks, weeks[done - 1])
+        seen = seen.with_more(known_only([row.labelled for row in rows[learned:until]], shortlist.catalog))
+        learned = max(learned, until)
         features.append(seen.features(row.labelled.text))
-        if done % every == 0:
-            seen = seen.with_more(known_only([row.labelled for row in rows[done - every : done]], shortlist.catalog))
         progress(done, len(rows), "requirements")
     return features
 

@@ -36,8 +36,8 @@ RANKERS = {
     "majority": "how often a module was the answer",
     "shuffled labels": "the control: a classifier taught with labels in random order",
     "zero-shot": "the shipped network with nothing of the repository but its code",
-    "as it goes": "the system when every requirement, once asked, is learned: what training again and again brings. "
-    "It knows more than the others, and is no rival of theirs",
+    "trained weekly": "the system when what was asked is learned at the end of each week, the dev rows first: what a "
+    "team gets that trains every week. It knows more than the others, and is no rival of theirs",
     "with model": "the language model's rows fused in",
     "model alone": "the language model by its best way of scoring",
 }

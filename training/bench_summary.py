@@ -27,7 +27,7 @@ from training.metrics import (
     strict_at_k,
 )
 
-COMPARED_WITH = ("bm25", "code-rag", "shortlist", "with model", "model alone", "as it goes")
+COMPARED_WITH = ("bm25", "code-rag", "shortlist", "with model", "model alone", "trained weekly")
 WORST_MISSES = 30
 
 

@@ -16,7 +16,7 @@ from tests.codebase import AREAS
 from tests.fakes_encoder import LetterModel, LetterTokenizer
 from tests.training.bench_rows import row, write_rows
 from training.bench import index_given_modules, run_bench
-from training.bench_rankers import as_it_goes, shuffled_labels
+from training.bench_rankers import in_order, shuffled_labels, trained_weekly
 from training.bench_report import render_report
 from training.bench_set import BenchError, read_bench_set
 
@@ -32,24 +32,28 @@ def test_a_folder_and_a_bare_repository_are_enough(bench_folder: Path, bench_rep
     assert results["test"]["system"]["no_name"]["n"] == 20
     assert results["test"]["system"]["all"]["hit@1"] > 0.9 > results["test"]["majority"]["all"]["hit@1"]
     assert results["test"]["shuffled labels"]["all"]["hit@1"] < 0.5
-    assert results["test"]["as it goes"]["all"]["n"] == 40
+    assert results["test"]["trained weekly"]["all"]["n"] == 40
 
 
-def test_a_requirement_is_learned_once_it_was_asked_and_not_before(
+def test_a_requirement_is_learned_after_its_week_and_not_before(
     bench_folder: Path, bench_repository: Path, tmp_path: Path
 ) -> None:
     bench = read_bench_set(bench_folder)
     catalog = index_given_modules(bench, bench_repository, cache=tmp_path / "cache")
     shortlist = Shortlist.fit(catalog, bench.texts("train"))
+    dates = ("2026-03-05", "2026-03-11", "2026-03-12", "2026-03-30")
     rows = [
-        replace(made, labelled=replace(made.labelled, text="invoice is wrong", modules=("messages",)))
-        for made in bench.splits["test"][:6]
+        replace(made, labelled=replace(made.labelled, text="invoice is wrong", modules=("messages",), date=date))
+        for made, date in zip(bench.splits["test"], dates, strict=False)
     ]
     at, column = catalog.module_ids.index("messages"), FEATURES.index("past")
-    said = [float(features[at, column]) for features in as_it_goes(shortlist, [], rows, every=2)]
+    said = [float(features[at, column]) for features in trained_weekly(shortlist, [], rows)]
 
-    assert said[0] == said[1] < said[2]
-    assert as_it_goes(shortlist, rows[:2], rows[2:], every=2)[0][at, column] == said[2]
+    assert said[0] == said[1] < said[2] < said[3]
+    assert trained_weekly(shortlist, rows[:2], rows[2:])[0][at, column] == said[2]
+    assert in_order(rows)
+    assert not in_order(rows[::-1])
+    assert not in_order([replace(rows[0], labelled=replace(rows[0].labelled, date=""))])
 
 
 def test_the_same_run_gives_the_same_figures(bench_folder: Path, bench_repository: Path, tmp_path: Path) -> None:
