@@ -83,6 +83,7 @@ def _set_parts(name: str, rankers: Mapping[str, Any], found: Mapping[str, Any]) 
         f"with so few rows. Sure of {_percent(sure['coverage'])} of the rows, {precise}. "
         f"Accuracy {_percent(sure['accuracy'])}; on the most confident 80 % of the rows "
         f"{_percent(sure['accuracy_at_80_coverage'])}.</p>",
+        *_weekly_parts(found.get("trained_weekly")),
         reliability_chart(found["reliability"]),
         risk_chart(found["risk_coverage"]["points"]),
         *_scorer_parts(found.get("scorers")),
@@ -106,6 +107,21 @@ def _set_parts(name: str, rankers: Mapping[str, Any], found: Mapping[str, Any]) 
             texts=3,
         ),
         *_ablation_parts(found.get("ablations", {})),
+    ]
+
+
+def _weekly_parts(found: Mapping[str, Any] | None) -> list[str]:
+    """
+    How honest the same confidences are when the release is trained every week.
+    """
+    if found is None:
+        return []
+    sure = found["sure"]
+    precise = f"right in {_percent(sure['precision'])} of those" if sure["precision"] is not None else "never sure"
+    return [
+        f"<p>Trained weekly: calibration error {found['ece']:.3f} ({found['ece_by_chance']:.3f} by chance), sure of "
+        f"{_percent(sure['coverage'])} of the rows, {precise}; accuracy {_percent(sure['accuracy'])}, on the most "
+        f"confident 80 % of the rows {_percent(sure['accuracy_at_80_coverage'])}.</p>"
     ]
 
 

@@ -27,7 +27,8 @@ from training.metrics import (
     strict_at_k,
 )
 
-COMPARED_WITH = ("bm25", "code-rag", "shortlist", "with model", "model alone", "trained weekly")
+WEEKLY = "trained weekly"
+COMPARED_WITH = ("bm25", "code-rag", "shortlist", "with model", "model alone", WEEKLY)
 WORST_MISSES = 30
 
 
@@ -38,7 +39,8 @@ def summarise(
     Score every ranker on one set.
 
     Args:
-        scores: By ranker; "system" must have been asked about every row, its scores are probabilities.
+        scores: By ranker; "system" must have been asked about every row. Its scores are probabilities, as are those of
+            "trained weekly", if there are any.
         fusion: Behind "system".
 
     Returns:
@@ -70,6 +72,14 @@ def summarise(
         "confusions": _confusions(system, rows),
         "misses": _misses(system, confidences, rows),
     }
+    if WEEKLY in scores:
+        said = [float(row.max()) for row in scores[WEEKLY].scores]
+        right = [hit_at_k(rankings[WEEKLY][i], true, 1) for i, true in enumerate(truth)]
+        details["trained_weekly"] = {
+            "ece": expected_calibration_error(said, right),
+            "ece_by_chance": calibration_error_by_chance(said),
+            "sure": _sure(said, right, fusion.threshold),
+        }
     return results, details
 
 

@@ -33,6 +33,7 @@ def test_a_folder_and_a_bare_repository_are_enough(bench_folder: Path, bench_rep
     assert results["test"]["system"]["all"]["hit@1"] > 0.9 > results["test"]["majority"]["all"]["hit@1"]
     assert results["test"]["shuffled labels"]["all"]["hit@1"] < 0.5
     assert results["test"]["trained weekly"]["all"]["n"] == 40
+    assert "<p>Trained weekly: calibration error" in (out / "report.html").read_text()
 
 
 def test_a_requirement_is_learned_after_its_week_and_not_before(
