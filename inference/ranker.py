@@ -5,6 +5,7 @@ One release in memory: it ranks requirements and writes down why.
 from __future__ import annotations
 
 import json
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -262,15 +263,22 @@ class Ranker:
     def _trie(self) -> PackedTrie:
         return pack_trie(self.model.id_tokens(self.catalog.module_ids))
 
+    def with_shortlist(self, shortlist: Shortlist) -> Ranker:
+        """
+        The same ranker with another shortlist of the same catalog.
+        """
+        changed = copy(self)
+        changed.shortlist = shortlist
+        return changed
+
     def with_fusion(self, fusion: Fusion, *, belonging: Belonging | None = None) -> Ranker:
         """
         The same ranker with other weights; nothing is loaded again.
         """
-        copy = object.__new__(Ranker)
-        copy.__dict__.update(self.__dict__)
-        copy.fusion = replace(fusion)
-        copy.belonging = belonging or self.belonging
-        return copy
+        changed = copy(self)
+        changed.fusion = replace(fusion)
+        changed.belonging = belonging or self.belonging
+        return changed
 
 
 def _belonging(path: Path) -> Belonging:

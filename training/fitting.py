@@ -46,6 +46,9 @@ def fit_ranker(
     """
     Fit everything around a language model on train rows, the fusion on dev rows.
 
+    The test rows are asked of a shortlist that knows the dev rows, too: what is deployed knows all that was before it,
+    and without the months of the dev rows it would be measured on code and habits that nobody asks it about.
+
     Args:
         memory, lower: What this model encoded already, see `encode_cards`.
         past: Train texts the shortlist may know; by default all train rows of the dataset.
@@ -63,7 +66,8 @@ def fit_ranker(
         release=release_id, model=model, shortlist=shortlist, rows=rows, fusion=Fusion.default(ALL_FEATURES)
     )
     dev = prepare(ranker, dataset.asked("dev"), in_batches=True, progress=stage_of(report, "features of dev rows"))
-    test = prepare(ranker, dataset.asked("test"), progress=stage_of(report, "features of test rows"))
+    asked_last = ranker.with_shortlist(shortlist.with_more(known_by_then(dataset)))
+    test = prepare(asked_last, dataset.asked("test"), progress=stage_of(report, "features of test rows"))
     fusion = Fusion.fit(ALL_FEATURES, dev.held_out(ALL_FEATURES))
     predictions = [(fusion.probabilities(f), relevant) for f, relevant in zip(dev.features, dev.relevant, strict=True)]
     return ranker.with_fusion(fusion, belonging=Belonging.fit(predictions)), dev, test
@@ -77,6 +81,14 @@ def shortlist_texts(dataset: Dataset) -> tuple[LabelledText, ...]:
     if dataset.held_out == "history":
         train = tuple(example for example in train if example.origin != "graph")
     return tuple(example.labelled for example in train)
+
+
+def known_by_then(dataset: Dataset) -> tuple[LabelledText, ...]:
+    """
+    What was known when the test rows were asked, and not when the dev rows were: these, where rows are held out by
+    time.
+    """
+    return tuple(row.labelled for row in dataset.asked("dev")) if dataset.held_out == "history" else ()
 
 
 def most_telling(past: Sequence[LabelledText], limit: int) -> tuple[LabelledText, ...]:
