@@ -121,7 +121,8 @@ def _weekly_parts(found: Mapping[str, Any] | None) -> list[str]:
     return [
         f"<p>Trained weekly: calibration error {found['ece']:.3f} ({found['ece_by_chance']:.3f} by chance), sure of "
         f"{_percent(sure['coverage'])} of the rows, {precise}; accuracy {_percent(sure['accuracy'])}, on the most "
-        f"confident 80 % of the rows {_percent(sure['accuracy_at_80_coverage'])}.</p>"
+        f"confident 80 % of the rows {_percent(sure['accuracy_at_80_coverage'])}; within the first 20 in "
+        f"{_percent(found['recall@20'])}.</p>"
     ]
 
 

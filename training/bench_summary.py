@@ -76,6 +76,7 @@ def summarise(
         said = [float(row.max()) for row in scores[WEEKLY].scores]
         right = [hit_at_k(rankings[WEEKLY][i], true, 1) for i, true in enumerate(truth)]
         details["trained_weekly"] = {
+            "recall@20": mean([hit_at_k(rankings[WEEKLY][i], true, 20) for i, true in enumerate(truth)]),
             "ece": expected_calibration_error(said, right),
             "ece_by_chance": calibration_error_by_chance(said),
             "sure": _sure(said, right, fusion.threshold),
