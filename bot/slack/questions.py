@@ -4,7 +4,8 @@ Questions in: every way in which something can be asked, and what is stored befo
 Bolt acknowledges an event before it runs the listener, so that a failure there would be
 lost. Everything that must not be lost happens in a middleware of the listener: an
 exception in it becomes HTTP 500, or no acknowledgement in Socket Mode, and Slack sends
-the event again. A command and a shortcut are not sent again; there the person is told.
+the event again. A command, a shortcut and the box of the Home tab are not sent again: there
+the person is told when nothing was stored, and what is stored the workers find without the queue.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ COMMAND = "/where"
 SHORTCUT = "signpost_find"
 
 Surface = Literal["mention", "direct", "command", "shortcut", "home"]
+
+# What Slack sends again until it hears "received".
+_SENT_AGAIN: frozenset[Surface] = frozenset({"mention", "direct"})
 
 # Messages that people send have no subtype, except for these two. Edits, joins, deletions
 # and what other bots say have others.
@@ -103,7 +107,8 @@ def submit(context: SlackContext, asked: Asked) -> Message | None:
         None when it was stored; else what to tell the asker, because it cannot become a question.
 
     Raises:
-        RedisError: it is stored, but not in the queue: the caller must let Slack send it again.
+        RedisError: it is stored, but not in the queue: the caller must let Slack send it again. Only for
+            surfaces of which Slack does; the others would be asked twice by somebody who was told to try again.
     """
     said = read_requirement(asked.text)
     with context.sessions() as session:
@@ -137,7 +142,7 @@ def submit(context: SlackContext, asked: Asked) -> Message | None:
             message_ts=asked.message_ts,
             event_id=asked.event_id,
         ),
-        must_queue=True,
+        must_queue=asked.surface in _SENT_AGAIN,
     )
     return None
 

@@ -32,7 +32,7 @@ from worker import store
 from worker.database import Sessions
 from worker.news import NEWS
 from worker.process import set_by_signals
-from worker.queues import enqueue_news
+from worker.queues import enqueue_news, impatient
 from worker.settings import Settings
 from worker.waiting import Outlook, outlook
 
@@ -81,6 +81,7 @@ def serve_slack(
         SlackSetupError: something has to be set up first; the message says what.
     """
     stop = stop or threading.Event()
+    connection = impatient(connection)
     if http_port is None and settings.slack_mode == "http":
         http_port = DEFAULT_HTTP_PORT
     _check(settings, over_http=http_port is not None)

@@ -1,7 +1,11 @@
 import json
+import socket
 import subprocess
 import sys
+import time
 
+import pytest
+from redis.exceptions import RedisError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
@@ -73,3 +77,31 @@ def test_what_a_bot_imports_loads_no_torch():
 
 def test_waiting_for_work_outlasts_the_patience_of_the_library(connection):
     assert connection.blpop("rq:queue:nothing", timeout=6) is None
+
+
+def test_somebody_who_waits_hears_at_once_that_the_server_is_away(tmp_path):
+    away = queues.impatient(queues.connect(f"unix://{tmp_path}/nobody.sock"))
+    began = time.monotonic()
+
+    with pytest.raises(RedisError):
+        queues.enqueue_answer(away, "q1")
+    assert time.monotonic() - began < 2
+
+
+def test_somebody_who_waits_hears_soon_that_the_server_hangs(tmp_path):
+    with socket.socket(socket.AF_UNIX) as hanging:  # it takes connections and says nothing
+        hanging.bind(str(tmp_path / "hanging.sock"))
+        hanging.listen()
+        began = time.monotonic()
+
+        with pytest.raises(RedisError):
+            queues.enqueue_answer(queues.impatient(queues.connect(f"unix://{tmp_path}/hanging.sock")), "q1")
+        assert time.monotonic() - began < 3
+
+
+def test_a_connection_that_died_is_replaced_without_a_word(connection):
+    mine = queues.impatient(connection)
+    mine.ping()
+    connection.client_kill_filter(_type="normal", skipme=True)
+
+    assert queues.enqueue_answer(mine, "q1")

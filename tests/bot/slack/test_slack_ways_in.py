@@ -4,6 +4,7 @@ Every way of asking is the same question: one engine, one rule against repeats, 
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 from redis import Redis
 
@@ -54,6 +55,21 @@ def test_a_command_that_could_not_be_stored_says_so(
 
     assert reply.status_code == 200
     assert "could not be stored" in reply.json()["text"]
+
+
+def test_a_command_that_is_stored_while_the_queue_is_away_is_not_asked_for_again(
+    slack: FakeSlack, shop: Sessions, serve: Serve, tmp_path: Path
+) -> None:
+    away = Redis(unix_socket_path=str(tmp_path / "nobody.sock"))
+    message = {"user": "U0CLEO", "ts": slack.say("where is VAT rounded?"), "text": "where is VAT rounded?"}
+    with serve(shop, away) as sender:
+        reply = sender.send_command("/where", "is VAT added?")
+        assert (reply.status_code, reply.text) == (200, "")
+        assert sender.send_click(shortcut(message)).status_code == 200
+        assert wait_until(lambda: len(slack.ours()) == 2)
+
+    assert {one.surface for one in stored(shop, Question)} == {"command", "shortcut"}
+    assert "could not be stored" not in json.dumps(slack.whispers, default=str)
 
 
 def test_a_command_where_we_are_not_is_answered_in_private(
