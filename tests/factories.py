@@ -65,6 +65,7 @@ def make_ranking(
     *,
     now: datetime = NOON,
     sure: bool = True,
+    off_topic: bool = False,
     release_id: str = "",
     graph_commit: str = "c" * 40,
 ) -> Answer:
@@ -78,6 +79,7 @@ def make_ranking(
         question.id,
         modules=[module.to_json() for module in MODULES],
         sure=sure,
+        off_topic=off_topic,
         release_id=release_id,
         graph_commit=graph_commit,
         rank_ms=40,

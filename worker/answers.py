@@ -40,18 +40,20 @@ def save_ranking(
     graph_commit: str,
     rank_ms: int,
     now: datetime,
+    off_topic: bool = False,
 ) -> Answer:
     """
     Store the ranking of a question. Where there is an answer already it stays as it is.
 
     Args:
         modules: `RankedModule.to_json()` of each module, best first.
+        off_topic: Whether the question does not look like one about this code.
 
     Returns:
         The one answer of the question.
     """
     values = _answer_values(question_id, now)
-    values |= {"modules": modules, "sure": sure, "release_id": release_id}
+    values |= {"modules": modules, "sure": sure, "off_topic": off_topic, "release_id": release_id}
     values |= {"graph_commit": graph_commit, "rank_ms": rank_ms}
     return _first_answer(session, values)
 

@@ -106,6 +106,7 @@ def _rank(context: Context, question_id: str, repository_id: str, text: str) -> 
             question_id,
             modules=[module.to_json() for module in ranking.modules],
             sure=ranking.sure,
+            off_topic=ranking.off_topic,
             release_id=release_id,
             graph_commit=ranking.graph_commit,
             rank_ms=milliseconds,
@@ -124,6 +125,7 @@ def _explain(context: Context, ranked: Answer, text: str) -> None:
         sure=ranked.sure,
         release=ranked.release_id or "",
         graph_commit=ranked.graph_commit or "",
+        off_topic=ranked.off_topic,
     )
     began = time.monotonic()
     seconds = float(context.settings.reasoning_seconds)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -157,7 +158,8 @@ class Answer(Table):
     """
     What a question got, one row per question.
 
-    `error` is set when there is no ranking; then `modules` is empty. `shown_at`: the
+    `error` is set when there is no ranking; then `modules` is empty. `off_topic`: the question did not
+    look like one about this code. `shown_at`: the
     ranking is on the asker's screen. `delivered_at`: so is the final form; as long as it
     is empty the row is an entry of the outbox.
     """
@@ -170,6 +172,7 @@ class Answer(Table):
     graph_commit: Mapped[str | None] = mapped_column(String(100))
     modules: Mapped[list[dict[str, Any]]]
     sure: Mapped[bool] = mapped_column(default=False)
+    off_topic: Mapped[bool] = mapped_column(default=False, server_default=false())
     reasoning: Mapped[str | None]
     evidence: Mapped[list[dict[str, Any]]]
     error: Mapped[str | None]

@@ -138,6 +138,24 @@ def test_a_question_that_broke_three_workers_is_given_up(released, sqlite_sessio
     assert calls(settings) == []
 
 
+def test_what_is_not_about_the_code_is_stored_as_such(released, sqlite_sessions, connection, work):
+    question = submit_question(sqlite_sessions, connection, new_question(released))
+    explained = []
+
+    class Strict(FakeRanker):
+        def rank(self, requirement, *, k=10):
+            return replace(super().rank(requirement, k=k), sure=False, off_topic=True)
+
+        def explain(self, requirement, ranking, *, generate=True, seconds=None):
+            explained.append(ranking.off_topic)
+            return super().explain(requirement, ranking, generate=generate)
+
+    work(load=Strict)
+
+    assert answer_of(sqlite_sessions, question).off_topic
+    assert explained == [True]
+
+
 def test_reasoning_can_be_switched_off(released, sqlite_sessions, connection, settings, work):
     submit_question(sqlite_sessions, connection, new_question(released))
     generated = []
