@@ -97,8 +97,21 @@ def code_host_of(remote: str) -> CodeHost | None:
 def code_host_from(template: str, *, repository: str) -> CodeHost:
     """
     The code host that a template names, such as `https://code.acme.example/{repository}/{commit}/{path}`.
+
+    A template that ends like the pages of a known host says how that one shows folders, commits and lines, too.
+
+    >>> code_host_from("https://git.acme.example/maps/{repository}/blob/{commit}/{path}", repository="roads").commit
+    'https://git.acme.example/maps/roads/commit/{commit}'
+    >>> code_host_from("https://code.acme.example/{repository}?at={commit}&file={path}", repository="roads").commit
+    ''
     """
-    return CodeHost(file=template.replace("{repository}", quote(repository, safe="")))
+    file = template.replace("{repository}", quote(repository, safe=""))
+    # GitLab's end holds GitHub's within it: the longest one that fits is meant.
+    for end, *others in sorted(_KNOWN.values(), key=lambda kind: -len(kind[0])):
+        if file.endswith(f"/{end}"):
+            base = file.removesuffix(end)
+            return CodeHost(file, *(part if part.startswith("#") else base + part for part in others))
+    return CodeHost(file=file)
 
 
 def remote_of(location: Path) -> str:
