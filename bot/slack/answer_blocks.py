@@ -20,14 +20,14 @@ from bot.slack.kit import (
     joined,
     name,
     person,
-    prose,
     quoted,
     rich,
     section,
     words,
 )
 from bot.slack.phrases import Language, count, say
-from bot.slack.text import code, escape, fit, one_line
+from bot.slack.places import LinkBudget, short_names, with_places
+from bot.slack.text import code, escape, fit, length, one_line
 from bot.slack.views import AnswerView
 from inference.values import Evidence, RankedModule
 from worker.threads import ELSEWHERE
@@ -45,12 +45,14 @@ _SHOWN_PAST = 2
 _SHOWN_OWNERS = 3
 _BAR_CELLS = 5
 _STEPS = (0.75, 0.5, 0.25, 0.0)
+_LIKELY = 0.5  # from here on the first module stands out
 
 # Budgets in characters as Slack counts them.
 _TITLE, _FILE, _WHY, _REASONING, _ERROR, _STAMP, _SUMMARY = 160, 120, 400, 1_200, 600, 120, 300
 _QUESTION, _OWNER, _PAST = 600, 60, 160
 # The sum of all links in a message: they count for Slack, too, and are the first to go.
 _LINKS = 4_000
+_LINKS_OF_A_BLOCK = 1_600
 
 
 def draw_placeholder(
@@ -91,39 +93,28 @@ def draw_answer(view: AnswerView, *, short: bool = False) -> Message:
     if not view.modules:
         sorry = f"*{escape(say('nothing', view.language))}* {escape(say('nothing_more', view.language))}"
         return Message(say("nothing", view.language), (*head, section(sorry), _footer(view), *votes))
+    if view.off_topic:
+        return _draw_off_topic(view, head)
     shown = view.modules[:SHOWN_MODULES]
     links = LinkBudget(0 if short else _LINKS)
     blocks = [*head, _headline(view)]
     blocks += [module_block(view, place, module, links, short=short) for place, module in enumerate(shown, start=1)]
     if not short:
-        blocks += [*_reasoning(view), *_people_and_past(view, links)]
+        blocks += [*_reasoning(view, links), *_people_and_past(view, links)]
     blocks += [_buttons(view), _footer(view), *votes]
     return Message(_summary(view, shown), tuple(blocks))
 
 
-class LinkBudget:
+def confidence_words(confidence: float, language: Language = "en", *, sure: bool = True) -> str:
     """
-    How much of a message may be addresses; one that does not fit is left out.
-    """
+    A confidence in words; nothing is very likely in an answer that is not sure.
 
-    def __init__(self, limit: int) -> None:
-        self._left = limit
-
-    def take(self, link: str) -> str:
-        """
-        *link* if it fits, else nothing.
-        """
-        if len(link) > self._left:
-            return ""
-        self._left -= len(link)
-        return link
-
-
-def confidence_words(confidence: float, language: Language = "en") -> str:
-    """
     >>> confidence_words(0.9), confidence_words(0.3), confidence_words(0.6, "zh")
     ('very likely', 'possible', '可能')
+    >>> confidence_words(0.9, sure=False)
+    'likely'
     """
+    confidence = confidence if sure else min(confidence, _LIKELY)
     return say(f"word_{next((least for least in _STEPS if confidence >= least), 0.0)}", language)
 
 
@@ -142,24 +133,36 @@ def module_block(
     """
     One place of a ranking: module, confidence, the line why, the files that matter.
     """
-    title = name(module.path or module.id, _TITLE, link=links.take(view.module_link(module)), bold=True)
+    links = links.part(_LINKS_OF_A_BLOCK)
+    title = name(module.id, _TITLE, link=links.take(view.module_link(module)), bold=True)
     too = view.sure and place > 1 and module.belongs  # how many modules there are is predicted for each question
-    likely = say("too", view.language) if too else confidence_words(module.confidence, view.language)
+    likely = say("too", view.language) if too else confidence_words(module.confidence, view.language, sure=view.sure)
     sureness = f"  {confidence_bar(module.confidence)}  {likely}"
     head: list[Element] = [words(f"{place}. ", 10, bold=True), title, words(sureness, 60)]
     if short:
         return rich(head)
     why = one_line(module.why)
     if why:
-        head += [words("\n", 1), *prose(why, _WHY)]
+        told = with_places(why, _WHY, places=view.places, links=links)
+        head += [words("\n", 1), *told]
     paths = [path for path in module.files[:_SHOWN_FILES] if one_line(path) and path != module.path]
-    files = [name(path, _FILE, link=links.take(view.file_link(path))) for path in paths]
+    files = _files(view, paths, links)
     left = len(module.files) - len(module.files[:_SHOWN_FILES])
     if files:
         head += [words("\n", 1), *joined(files)]
         if left:
             head.append(words(f" {say('more_files', view.language, number=left)}", 40))
     return rich(head)
+
+
+def _files(view: AnswerView, paths: Sequence[str], links: LinkBudget) -> list[Element]:
+    """Files by their names, as links; by their whole paths where there is no link."""
+    names = short_names(paths)
+    found = []
+    for path in paths:
+        link = links.take(view.file_link(path))
+        found.append(name(names[path] if link else path, _FILE, link=link))
+    return found
 
 
 def past_elements(view: AnswerView, piece: Evidence, links: LinkBudget) -> list[Element]:
@@ -211,20 +214,20 @@ def asked_blocks(asker: str, text: str, language: Language, *, surface: str) -> 
 def _headline(view: AnswerView) -> Block:
     if view.sure:
         return section(f":white_check_mark: *{escape(say('sure', view.language))}*")
-    return section(
-        f":grey_question: *{escape(say('unsure', view.language))}.* {escape(say('unsure_more', view.language))}"
-    )
+    stands_out = view.modules[0].confidence >= _LIKELY
+    more = say("unsure_first" if stands_out else "unsure_more", view.language)
+    return section(f":grey_question: *{escape(say('unsure', view.language))}* {escape(more)}")
 
 
-def _reasoning(view: AnswerView) -> list[Block]:
+def _reasoning(view: AnswerView, links: LinkBudget) -> list[Block]:
     if view.reasoning is None:
         return [context(f":pencil2: _{escape(say('writing', view.language))}_")]
     text = view.reasoning.strip()
-    told = prose(text, _REASONING)
+    told = with_places(text, _REASONING, places=view.places, links=links.part(_LINKS_OF_A_BLOCK))
     if not told:
         return []
     blocks: list[Block] = [{"type": "divider"}, rich(told)]
-    if sum(len(part["text"]) for part in told) + 2 * text.count("`") < len(text) - 2:
+    if length(text) > _REASONING:
         blocks.append(context(escape(say("cut", view.language))))
     return blocks
 
@@ -292,6 +295,20 @@ def _vote(view: AnswerView, word: str) -> Element:
     }
 
 
+def _draw_off_topic(view: AnswerView, head: Sequence[Block]) -> Message:
+    """
+    What is not about this code gets no list of modules, which would be noise, and no votes, which would say that
+    the first of them is right. Who meant it finds the nearest, each with a vote, one click away.
+    """
+    told = fit(say("off_topic", view.language, repository=one_line(view.repository)), _SUMMARY)
+    buttons = [
+        button(say("nearest_button", view.language), MORE_ACTION, view.answer_id),
+        button(say("ask_button", view.language), ASK_ACTION, view.answer_id),
+    ]
+    blocks = [section(f":grey_question: *{told}* {escape(say('off_topic_more', view.language))}")]
+    return Message(told, (*head, *blocks, {"type": "actions", "elements": buttons}, _footer(view)))
+
+
 def _draw_error(view: AnswerView, head: Sequence[Block]) -> Message:
     sorry = say("failed", view.language)
     sentence = fit(one_line(view.error or ""), _ERROR)
@@ -300,5 +317,5 @@ def _draw_error(view: AnswerView, head: Sequence[Block]) -> Message:
 
 
 def _summary(view: AnswerView, shown: Sequence[RankedModule]) -> str:
-    names = ", ".join(one_line(module.path or module.id) for module in shown)
+    names = ", ".join(one_line(module.id) for module in shown)
     return fit(f"{say('summary_sure' if view.sure else 'summary_unsure', view.language)}: {names}", _SUMMARY)

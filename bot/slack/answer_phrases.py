@@ -26,12 +26,26 @@ ANSWER_PHRASES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "sure": ("Here is where this belongs", "应该在这里修改"),
     "too": ("belongs here, too", "也涉及这里"),
-    "unsure": ("Not sure", "不确定"),
+    "unsure": ("Not sure.", "不确定。"),
     "unsure_more": (
         "No module stands out. These come closest; please check before you build on them, "
         "or ask somebody who knows this code.",
         "没有哪个模块明显匹配。以下最接近，请先核实再动手，或者请教熟悉这部分代码的人。",
     ),
+    "unsure_first": (
+        "The first is the likeliest, but not by enough to rely on; please check it, "
+        "or ask somebody who knows this code.",
+        "第一个最有可能，但把握不足；请先核实再动手，或者请教熟悉这部分代码的人。",
+    ),
+    "off_topic": (
+        "This does not look like a change to {repository}.",
+        "这看起来不像是对 {repository} 的修改。",
+    ),
+    "off_topic_more": (
+        "Say in a sentence what should change or what goes wrong; names of files or classes and error messages help.",
+        "请用一句话说明要改什么或出了什么问题；写出文件名、类名或报错信息会有帮助。",
+    ),
+    "nearest_button": ("Show the nearest modules", "查看最接近的模块"),
     "nothing": ("No module matches this.", "没有匹配的模块。"),
     "nothing_more": (
         "Other words, or the name of a file or a symbol, may help.",

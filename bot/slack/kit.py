@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bot.slack.text import fit, one_line, without_invisible
+from bot.slack.text import fit, length, one_line, without_invisible
 
 Block = dict[str, Any]
 Element = dict[str, Any]
@@ -115,6 +115,19 @@ def joined(elements: Iterable[Element], separator: str = " · ") -> list[Element
     for element in elements:
         found += [{"type": "text", "text": separator}, element] if found else [element]
     return found
+
+
+def weight(value: Any) -> int:
+    """
+    What *value* counts of the characters that Slack allows a message: its texts and its addresses.
+
+    >>> weight([section("see this"), rich([name("tax.py", 10, link="https://code.example/tax.py")])])
+    41
+    """
+    if isinstance(value, dict):
+        own = sum(length(part) for key, part in value.items() if key in ("text", "url") and isinstance(part, str))
+        return own + sum(weight(part) for part in value.values())
+    return sum(weight(part) for part in value) if isinstance(value, (list, tuple)) else 0
 
 
 def button(text: str, action: str, value: str, *, primary: bool = False, label: str = "") -> Element:

@@ -5,13 +5,14 @@ The windows that open from an answer: why, all candidates, what was wrong, thank
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bot.slack.answer_blocks import LinkBudget, module_block, past_elements
-from bot.slack.kit import Block, Element, button, context, modal, name, plain, prose, quoted, rich, section, words
+from bot.slack.answer_blocks import module_block, past_elements
+from bot.slack.kit import Block, Element, button, context, modal, name, plain, quoted, rich, section, weight, words
 from bot.slack.phrases import Language, say
-from bot.slack.text import escape, one_line
+from bot.slack.places import LinkBudget, short_names, with_places
+from bot.slack.text import escape, length, one_line
 from bot.slack.views import AnswerView
 from inference.values import Evidence
 from worker.catalogs import ModuleFacts, module_key
@@ -27,26 +28,18 @@ CHOICES = ("other", "order", "missing", "reasoning", "stale", "question")
 
 _QUESTION, _REASONING, _PIECE, _NAME = 1_000, 2_800, 300, 200
 _MOST_MODULES, _MOST_EVIDENCE = 10, 20
-_LINKS = 8_000
+_LINKS, _LONGEST = 8_000, 12_500
 
 
 def draw_why(view: AnswerView) -> dict[str, Any]:
     """
     The full reasoning and every piece of evidence, each a link to where it can be checked.
     """
-    language, links = view.language, LinkBudget(_LINKS)
-    blocks: list[Block] = [quoted(view.text, _QUESTION)]
-    if view.reasoning is None:
-        blocks.append(context(f":pencil2: _{escape(say('writing', language))}_"))
-    elif view.reasoning.strip():
-        blocks.append(rich(prose(view.reasoning, _REASONING)))
-    blocks.append(section(f"*{escape(say('evidence', language))}*"))
-    pieces = [rich(_piece(view, piece, links)) for piece in view.evidence[:_MOST_EVIDENCE]]
-    blocks += pieces or [context(escape(say("no_evidence", language)))]
-    if view.modules:
-        percent = round(100 * view.modules[0].confidence)
-        blocks.append(context(escape(say("calibration", language, percent=percent))))
-    return modal(say("why_title", language), blocks, close=say("close", language))
+    return modal(
+        say("why_title", view.language),
+        _with_links(lambda links: _reasons(view, links)),
+        close=say("close", view.language),
+    )
 
 
 def draw_more(view: AnswerView, said: Mapping[str, int]) -> dict[str, Any]:
@@ -56,19 +49,8 @@ def draw_more(view: AnswerView, said: Mapping[str, int]) -> dict[str, Any]:
     Args:
         said: Module id → +1 or -1, what the one who looks said so far.
     """
-    language, links = view.language, LinkBudget(_LINKS)
-    blocks: list[Block] = []
-    for place, module in enumerate(view.modules[:_MOST_MODULES], start=1):
-        blocks.append(module_block(view, place, module, links))
-        word = said.get(module.id)
-        if word is not None:
-            blocks.append(context(f"_{escape(say('you_said_this' if word > 0 else 'you_said_not', language))}_"))
-        value = f"{view.answer_id}:{module_key(module.id)}"
-        votes = [
-            button(f"👍 {say('this_one', language)}", BELONGS_ACTION, value),
-            button(f"👎 {say('not_this', language)}", NOT_HERE_ACTION, value),
-        ]
-        blocks.append({"type": "actions", "elements": [_with_emoji(vote) for vote in votes]})
+    language = view.language
+    blocks = _with_links(lambda links: _candidates(view, said, links))
     return modal(
         say("more_title", language),
         blocks or [section(escape(say("nothing", language)))],
@@ -153,14 +135,57 @@ def module_option(facts: ModuleFacts) -> dict[str, Any]:
     return option
 
 
+def _with_links(draw: Callable[[LinkBudget], list[Block]]) -> list[Block]:
+    """As many links as the text leaves room for; without them paths are at their longest."""
+    return draw(LinkBudget(max(0, min(_LINKS, _LONGEST - weight(draw(LinkBudget(0)))))))
+
+
+def _reasons(view: AnswerView, links: LinkBudget) -> list[Block]:
+    language = view.language
+    blocks: list[Block] = [quoted(view.text, _QUESTION)]
+    if view.reasoning is None:
+        blocks.append(context(f":pencil2: _{escape(say('writing', language))}_"))
+    elif view.reasoning.strip():
+        text = view.reasoning.strip()
+        room = links.part(max(0, _REASONING - length(text)))  # the whole text comes before its links
+        blocks.append(rich(with_places(text, _REASONING, places=view.places, links=room)))
+    blocks.append(section(f"*{escape(say('evidence', language))}*"))
+    pieces = [rich(_piece(view, piece, links)) for piece in view.evidence[:_MOST_EVIDENCE]]
+    blocks += pieces or [context(escape(say("no_evidence", language)))]
+    if view.modules:
+        percent = round(100 * view.modules[0].confidence)
+        blocks.append(context(escape(say("calibration", language, percent=percent))))
+    return blocks
+
+
+def _candidates(view: AnswerView, said: Mapping[str, int], links: LinkBudget) -> list[Block]:
+    language = view.language
+    blocks: list[Block] = []
+    for place, module in enumerate(view.modules[:_MOST_MODULES], start=1):
+        blocks.append(module_block(view, place, module, links))
+        word = said.get(module.id)
+        if word is not None:
+            blocks.append(context(f"_{escape(say('you_said_this' if word > 0 else 'you_said_not', language))}_"))
+        value = f"{view.answer_id}:{module_key(module.id)}"
+        votes = [
+            button(f"👍 {say('this_one', language)}", BELONGS_ACTION, value),
+            button(f"👎 {say('not_this', language)}", NOT_HERE_ACTION, value),
+        ]
+        blocks.append({"type": "actions", "elements": [_with_emoji(vote) for vote in votes]})
+    return blocks
+
+
 def _piece(view: AnswerView, piece: Evidence, links: LinkBudget) -> list[Element]:
     if piece.kind == "past":
         return [words("• ", 3), *past_elements(view, piece, links)]
-    if piece.file:
-        place = f"{piece.file}:{piece.line}" if piece.line else piece.file
-        link = links.take(view.file_link(piece.file, piece.line))
-        return [words("• ", 3), name(place, _NAME, link=link), words(f" {one_line(piece.text)}", _PIECE)]
-    return [words(f"• {one_line(piece.text)}", _PIECE)]
+    text, bullet = one_line(piece.text), words("• ", 3)
+    told = with_places(text, _PIECE, places=view.places, links=links)
+    place = f"{piece.file}:{piece.line}" if piece.line else piece.file or ""
+    if not place or place in text:
+        return [bullet, *told]
+    link = links.take(view.file_link(piece.file or "", piece.line))
+    label = short_names([piece.file or ""])[piece.file or ""] + (f":{piece.line}" if piece.line else "")
+    return [bullet, name(label if link else place, _NAME, link=link), words(" ", 1), *told]
 
 
 def _input(block_id: str, label: str, element: Element) -> Block:

@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bot.slack.answer_blocks import LinkBudget, mention, module_block
+from bot.slack.answer_blocks import mention, module_block
 from bot.slack.blocks import Message
 from bot.slack.kit import Block, button, context, name, plain, quoted, rich, section, words
 from bot.slack.phrases import say
+from bot.slack.places import LinkBudget
 from bot.slack.text import escape, fit, one_line
 from bot.slack.views import AnswerView
 from worker.catalogs import module_key
@@ -39,7 +40,7 @@ def draw_help_wanted(notice_id: str, view: AnswerView, payload: Mapping[str, Any
         said = words(f" {say('help_done', language)} ", 100)
         blocks.append(rich([*mention(str(payload["by"])), said, name(str(payload["module"]), _NAME)]))
         return Message(_summary(say("help_wanted", language), view.text), tuple(blocks))
-    top = view.modules[0].path or view.modules[0].id
+    top = view.modules[0].id
     if payload.get("owner"):
         before, _, after = say("help_why", language, module="\0").partition("\0")
         blocks.append(rich([words(before, 200), name(top, _NAME), words(after or " ", 200)]))

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from bot.slack.phrases import LANGUAGES, Language
+from bot.slack.places import Places
 from graph.code_host import CodeHost, code_host_from, code_host_of, remote_of
 from graph.contacts import contacts
 from inference.values import Evidence, RankedModule
@@ -46,6 +47,7 @@ class AnswerView:
         text: What was asked.
         surface: How it was asked, or why the answer stands elsewhere than where it was asked.
         with_votes: Whether the channel wants vote buttons.
+        off_topic: Whether the question does not look like one about this code at all.
     """
 
     answer_id: str
@@ -67,6 +69,17 @@ class AnswerView:
     text: str = ""
     surface: str = ""
     with_votes: bool = True
+    off_topic: bool = False
+
+    @property
+    def places(self) -> Places:
+        """
+        Every place in the code that the answer may speak of.
+        """
+        files = [path for module in self.modules for path in module.files]
+        files += [piece.file for piece in self.evidence if piece.file]
+        folders = dict.fromkeys(module.path for module in self.modules if module.path not in module.files)
+        return Places(tuple(dict.fromkeys(files)), tuple(folders), self.file_link)
 
     def file_link(self, path: str, line: int | None = None) -> str:
         """
@@ -150,6 +163,7 @@ class Library:
             text=asked.said or asked.text,
             surface=asked.surface or "",
             with_votes=not rules.votes_hidden,
+            off_topic=answer.off_topic,
         )
 
     def _people(self, repository: Repository, path: str, commit: str) -> tuple[str, ...]:

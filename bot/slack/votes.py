@@ -98,7 +98,7 @@ class _Votes:
         with self._context.sessions.begin() as session:
             asked = store.question_by_placeholder(session, team=team, channel=item["channel"], ts=item["ts"])
             answer = store.answer_of(session, asked.id) if asked is not None else None
-            if answer is None or answer.error is not None:
+            if answer is None or answer.error is not None or answer.off_topic:
                 return None
             person = str(event["user"])
             if event["type"] != "reaction_added":

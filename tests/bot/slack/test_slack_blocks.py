@@ -89,6 +89,7 @@ def drawn(view: AnswerView) -> list[Message]:
         replace(view, sure=False, language="zh"),
         replace(view, reasoning=None, graph_commit=COMMIT),
         replace(view, modules=()),
+        replace(view, sure=False, off_topic=True),
         replace(view, asker="U0ANA", surface="moved", evidence=()),
         failed,
     )
@@ -200,7 +201,7 @@ def test_the_longest_input_fits_and_keeps_its_votes(character: str) -> None:
         assert problems(message.blocks) == []
         assert text_length(message.blocks) < 12_000
         assert 0 < len(message.text) <= 300
-        if "could not answer" not in message.text:
+        if not message.text.startswith(("I could not answer", "This does not look like")):
             assert message.blocks[-1]["type"] == "context_actions"
     for message in told(view):
         assert problems(message.blocks) == []
@@ -226,9 +227,9 @@ def test_a_cut_reasoning_says_so() -> None:
 def test_an_answer_shows_three_modules_with_words_bars_files_and_where_it_comes_from() -> None:
     message = draw_answer(SURE)
 
-    assert line(message, 1) == "1. shop/billing  ▰▰▰▰▱  very likely\ndefines add_vat\nshop/billing/tax.py"
+    assert line(message, 1) == "1. shop.billing  ▰▰▰▰▱  very likely\ndefines add_vat\ntax.py"
     assert line(message, 2).endswith("\na.py · b.py · c.py and 2 more")
-    assert "shop/fourth" not in words(message)
+    assert "shop.fourth" not in words(message)
     footer = message.blocks[-2]["elements"][0]["text"]
     assert footer == (
         f"`shop` · <{HOME}commit/{COMMIT}|{COMMIT[:12]}> · release `release-7` · 3 days old · ranked in 0.2 s"
@@ -247,6 +248,63 @@ def test_without_a_code_host_there_are_names_and_no_links() -> None:
 
     assert {element["type"] for element in rich_elements(list(message.blocks))} == {"text"}
     assert "shop/billing/tax.py" in words(message)
+
+
+def test_files_in_sentences_are_short_links_to_their_lines() -> None:
+    path = "core/src/main/java/com/acme/roads/Toll.java"
+    module = RankedModule(
+        "core/roads", "core/src/main/java/com/acme/roads", 0.9, (path,), f"class Toll in {path}:29 is it"
+    )
+    view = replace(SURE, modules=(module,), reasoning=f"It points to Toll in {path}. Not to {path}/x or a{path}.")
+    message = draw_answer(view)
+    links = [(part["text"], part["url"]) for part in rich_elements(list(message.blocks)) if part["type"] == "link"]
+    here = f"{HOME}blob/{COMMIT}/{path}"
+
+    assert line(message, 1) == "1. core/roads  ▰▰▰▰▰  very likely\nclass Toll in Toll.java:29 is it\nToll.java"
+    assert line(message, 3) == f"It points to Toll in Toll.java. Not to {path}/x or a{path}."
+    assert [link for link in links if link[1].startswith(here)] == [
+        ("Toll.java:29", f"{here}#L29"),
+        ("Toll.java", here),
+        ("Toll.java", here),
+    ]
+    assert f"class Toll in {path}:29" in words(draw_answer(replace(view, host=None)))
+
+
+def test_a_file_within_a_module_is_a_link_though_it_was_not_shown() -> None:
+    others = "core/src/ev/.. and core/src/ev/../x.java and core/src/evil/A.java"
+    why = f"enum Mode in core/src/ev/Mode.java:27 but not {others}"
+    view = replace(SURE, modules=(RankedModule("core/ev", "core/src/ev", 0.9, ("core/src/ev/Toll.java",), why),))
+    links = [part for part in rich_elements(draw_answer(view).blocks[1]) if part["type"] == "link"]
+
+    assert [(part["text"], part["url"].removeprefix(f"{HOME}blob/{COMMIT}/")) for part in links[1:-1]] == [
+        ("Mode.java:27", "core/src/ev/Mode.java#L27")
+    ]
+
+
+def test_no_block_is_too_long_for_its_links() -> None:
+    path = "very/" * 100 + "deep/tax.py"
+    files = tuple(f"{number}{path}" for number in range(5))
+    view = replace(
+        SURE,
+        modules=(RankedModule("m", path, 0.9, files, " ".join(files)[:400]),) * 3,
+        evidence=tuple(Evidence("symbol", f"it is in {file}:3", "m", "f", file, 3) for file in files * 4),
+        reasoning=f"It is in {' and '.join(files)}. " * 3,
+    )
+
+    assert problems(draw_answer(view).blocks) == []
+    assert [problem for window in windows(view) for problem in view_problems(window)] == []
+    assert draw_answer(view).blocks[-1]["type"] == "context_actions"
+
+
+def test_what_is_not_about_the_code_gets_no_list_of_modules() -> None:
+    message = draw_answer(replace(SURE, sure=False, off_topic=True))
+
+    assert "This does not look like a change to shop." in words(message)
+    assert message.text == "This does not look like a change to shop."
+    assert "shop.billing" not in words(message)
+    buttons = message.blocks[-2]["elements"]
+    assert [one["text"]["text"] for one in buttons] == ["Show the nearest modules", "Ask a human"]
+    assert "feedback_buttons" not in json.dumps(message.blocks)
 
 
 def test_names_of_the_reasoning_stand_in_code_letters() -> None:
@@ -275,6 +333,16 @@ def test_not_sure_looks_different_and_offers_the_owner() -> None:
     assert (sure.text.split(":")[0], unsure.text.split(":")[0]) == ("Where this belongs", "Not sure; closest")
     assert buttons == [["Why?", "Show more", "Ask a human"], ["Why?", "Show more", "Ask Ana"]]
     assert unsure.blocks[-3]["elements"][-1]["style"] == "primary"
+
+
+def test_not_sure_does_not_contradict_itself() -> None:
+    first = draw_answer(replace(SURE, sure=False))
+    low = tuple(replace(module, confidence=0.1) for module in SURE.modules)
+    none = draw_answer(replace(SURE, sure=False, modules=low))
+
+    assert "very likely" not in words(first)
+    assert "The first is the likeliest" in words(first)
+    assert "No module stands out" in words(none)
 
 
 def test_a_second_module_that_it_belongs_to_is_marked_and_a_runner_up_is_not() -> None:

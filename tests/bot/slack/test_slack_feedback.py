@@ -182,6 +182,21 @@ def test_a_correction_that_cannot_be_is_refused(
     assert votes(catalogued) == [("U0BEN", -1, None)]
 
 
+def test_what_is_not_about_the_code_has_nothing_to_approve(
+    slack: FakeSlack, catalogued: Sessions, connection: Redis, serve: Serve
+) -> None:
+    with serve(catalogued, connection) as sender:
+        _, answer, post = asked_and_answered(slack, catalogued, sender, sure=False, off_topic=True)
+        sender.send_event(reaction("reaction_added", "+1", post.ts))
+        clicked = press("signpost_more", answer.id, post.ts)
+        assert sender.send_click(clicked).status_code == 200
+        assert wait_until(lambda: slack.views)
+
+    assert "This does not look like a change to shop." in str(post.blocks)
+    assert votes(catalogued) == []
+    assert "shop.billing" in str(slack.views)
+
+
 def test_a_reaction_offers_the_window_by_a_button_in_private(
     slack: FakeSlack, catalogued: Sessions, connection: Redis, serve: Serve
 ) -> None:
