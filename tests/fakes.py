@@ -268,10 +268,17 @@ class FakeSlack:
             "views.open": self._open_view,
             "views.update": self._update_view,
             "assistant.threads.setStatus": self._set_status,
+            "chat.getPermalink": self._link,
         }
         if method not in known:
             raise SlackError("unknown_method")
         return known[method](arguments) or {}
+
+    def _link(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        channel, ts = arguments["channel"], arguments["message_ts"]
+        if (channel, ts) not in self.messages:
+            raise SlackError("message_not_found")
+        return {"permalink": f"https://roads.slack.example/archives/{channel}/p{ts.replace('.', '')}"}
 
     def allow_installation(self, team: str, *, code: str, token: str) -> None:
         """

@@ -155,14 +155,19 @@ ANSWER_PHRASES: Final[Mapping[str, tuple[str, str]]] = {
         "前十名里仍然没有您的模块；您的更正会继续用于后续训练。",
     ),
     # Asking a human.
-    "asking": (
-        "I will ask who knows this module, and post what they say in this thread.",
-        "我会去请教熟悉这个模块的人，并把答复发到这个讨论串里。",
+    "asked_whom": (
+        "I asked {who} and will post what they say in this thread.",
+        "已请教 {who}；答复会发到这个讨论串里。",
+    ),
+    "asked_whom_already": (
+        "I asked {who} before; what they say will be posted in this thread.",
+        "之前已请教过 {who}；答复会发到这个讨论串里。",
     ),
     "asked_already": (
-        "Somebody was asked already; what they say will be posted in this thread.",
-        "已经请教过了；答复会发到这个讨论串里。",
+        "Somebody is being asked already; what they say will be posted in this thread.",
+        "已经在请教了；答复会发到这个讨论串里。",
     ),
+    "open_thread": ("Open the conversation", "打开对话"),
     "nobody_to_ask": (
         "I could not find anybody to ask: no owner of this module is in Slack under their commit e-mail, and no "
         "helpers are set (SIGNPOST_SLACK_HELPERS).",

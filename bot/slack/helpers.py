@@ -5,7 +5,7 @@ Who is asked when a person wants a person: the owners of the top module, else th
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,13 +15,15 @@ from bot.slack.blocks import Message
 from bot.slack.calls import NOBODY, Calls
 from bot.slack.client import error_code, needed_scope
 from bot.slack.context import courtesy, words
-from bot.slack.phrases import say
+from bot.slack.kit import is_person, section
+from bot.slack.permalinks import Permalinks
+from bot.slack.phrases import Language, say
 from bot.slack.views import Library, language_in
 from graph.contacts import contacts
 from inference.values import RankedModule
 from worker import store
 from worker.database import Sessions
-from worker.tables import Notice
+from worker.tables import Notice, Question
 
 log = logging.getLogger("signpost.slack")
 
@@ -56,6 +58,7 @@ def add_help_notices(sessions: Sessions, calls: Calls, library: Library, wanted:
     if not recipients:
         _tell(calls, wanted, asker, words(say("nobody_to_ask", language)))
         return
+    payload = {"asker": asker, "link": _place_of(calls, asked)}
     with sessions.begin() as session:
         for recipient in recipients:
             store.add_notice(
@@ -65,9 +68,29 @@ def add_help_notices(sessions: Sessions, calls: Calls, library: Library, wanted:
                 team=wanted.team,
                 recipient=recipient,
                 question_id=asked.id,
-                payload={"asker": asker, "owner": recipient in owners},
+                payload=payload | {"owner": recipient in owners},
                 now=datetime.now(UTC),
             )
+    _tell(calls, wanted, asker, draw_asked(recipients, language))
+
+
+def draw_asked(recipients: Sequence[str], language: Language, *, already: bool = False) -> Message:
+    """
+    Who was asked, for the one who wanted somebody to be asked. Nobody is notified by a private word.
+    """
+    phrase = "asked_whom_already" if already else "asked_whom"
+    marks = [f"<@{one}>" if is_person(one) else f"<#{one}>" for one in recipients if one.isascii() and one.isalnum()]
+    plain = say(phrase, language, who="\0").replace("\0 ", "").replace("\0", "").strip()
+    return Message(plain, (section(say(phrase, language, who=", ".join(marks))),))
+
+
+def _place_of(calls: Calls, asked: Question) -> str:
+    """Where the one who is asked can read on; a direct conversation is nobody else's."""
+    ts, channel = asked.message_ts or asked.placeholder_ts, asked.channel or ""
+    if not ts or not channel.startswith(("C", "G")):
+        return ""
+    client = calls.client_for(asked.team or "")
+    return Permalinks().of(client.chat_getPermalink, team=asked.team or "", channel=channel, ts=ts)
 
 
 def _tell(calls: Calls, wanted: Notice, asker: str, message: Message) -> None:

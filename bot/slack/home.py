@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +33,7 @@ from bot.slack.home_view import (
     draw_home,
 )
 from bot.slack.operations import Order
+from bot.slack.permalinks import Permalinks
 from bot.slack.phrases import Language, language_of, say
 from bot.slack.questions import Asked, submit
 from bot.slack.roles import acting
@@ -62,6 +64,7 @@ def register(app: App, context: SlackContext) -> None:
 class _Home:
     def __init__(self, context: SlackContext) -> None:
         self._context = context
+        self._permalinks = Permalinks()
 
     def open(self, body: Json, event: Json) -> None:
         if event.get("tab") == "home":
@@ -147,7 +150,7 @@ class _Home:
             language = _language(asked)
             chosen = repository_of(session, context.settings, team=team, channel="", person=person)
             overview = read_overview(session, context.connection) if is_admin else None
-            return HomeView(
+            view = HomeView(
                 language=language,
                 nonce=secrets.token_hex(8),
                 repositories=tuple((one.id, one.name) for one in store.repositories(session)),
@@ -160,6 +163,17 @@ class _Home:
                     for one in (overview.repositories if overview else ())
                 ),
             )
+        linked = (
+            replace(one, link=self._link(team, question)) for one, question in zip(view.recent, asked, strict=True)
+        )
+        return replace(view, recent=tuple(linked))
+
+    def _link(self, team: str, asked: Question) -> str:
+        """Where the answer stands; a private one stands nowhere."""
+        if not asked.placeholder_ts or not asked.channel:
+            return ""
+        get = self._context.client_for(team).chat_getPermalink
+        return self._permalinks.of(get, team=team, channel=asked.channel, ts=asked.placeholder_ts)
 
 
 def _language(asked: Sequence[Question]) -> Language:
@@ -180,7 +194,7 @@ def _recent(session: Session, asked: Question) -> Recent:
 
 def _first(answer: Answer | None) -> str:
     first = answer.modules[0] if answer is not None and answer.modules else {}
-    return str(first.get("path") or first.get("id") or "")
+    return str(first.get("id") or "")
 
 
 def _state(answer: Answer | None) -> str:

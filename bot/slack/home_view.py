@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.slack.kit import Block, Element, button, context, plain, quoted, section
+from bot.slack.permalinks import linked
 from bot.slack.phrases import Language, say
 from bot.slack.text import code, escape, fit, one_line
 
@@ -32,6 +33,7 @@ class Recent:
     Args:
         module: The module that came first; empty when there is none.
         state: `waiting`, `answered`, `nothing` or `error`.
+        link: The address of its answer; empty when there is none.
     """
 
     text: str
@@ -39,6 +41,7 @@ class Recent:
     state: str
     day: str
     repository: str
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,8 @@ def _recent(view: HomeView) -> list[Block]:
             "error": lambda: say("home_error", view.language),
             "nothing": lambda: say("home_nothing", view.language),
         }.get(one.state, lambda module=one.module: code(module, 200))()
-        blocks.append(context(f"{outcome} · {code(one.repository, 120)} · {escape(one.day)}"))
+        more = f" · {linked(one.link, say('home_open', view.language))}" if one.link else ""
+        blocks.append(context(f"{outcome} · {code(one.repository, 120)} · {escape(one.day)}{more}"))
     return blocks
 
 

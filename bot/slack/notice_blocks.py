@@ -10,6 +10,7 @@ from typing import Any
 from bot.slack.answer_blocks import mention, module_block
 from bot.slack.blocks import Message
 from bot.slack.kit import Block, button, context, name, plain, quoted, rich, section, words
+from bot.slack.permalinks import linked
 from bot.slack.phrases import say
 from bot.slack.places import LinkBudget
 from bot.slack.text import escape, fit, one_line
@@ -31,11 +32,13 @@ def draw_help_wanted(notice_id: str, view: AnswerView, payload: Mapping[str, Any
 
     Args:
         payload: `asker`, `owner` (whether this person is known to own the module), and when it
-            was answered `by` and `module`.
+            was answered `by` and `module`; `link` leads to where it was asked.
     """
     language = view.language
     head = rich([*mention(str(payload["asker"])), words(f" {say('help_wanted', language)}", 100)])
     blocks: list[Block] = [head, quoted(view.text, _QUESTION)]
+    if payload.get("link"):
+        blocks.append(context(linked(str(payload["link"]), say("open_thread", language))))
     if payload.get("by"):
         said = words(f" {say('help_done', language)} ", 100)
         blocks.append(rich([*mention(str(payload["by"])), said, name(str(payload["module"]), _NAME)]))

@@ -237,6 +237,7 @@ OPERATION_PHRASES: Final[Mapping[str, tuple[str, str]]] = {
     "home_failed": ("That did not work: {problem}", "操作失败：{problem}"),
     "home_repository": ("About which repository", "针对哪个代码库"),
     "home_recent": ("*Your recent questions*", "*您最近的问题*"),
+    "home_open": ("open", "打开"),
     "home_recent_none": ("_Nothing yet._", "_还没有。_"),
     "home_waiting": ("waiting for its answer", "等待回答"),
     "home_error": ("could not be answered", "未能回答"),

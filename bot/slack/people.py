@@ -13,9 +13,9 @@ from slack_bolt import App
 from sqlalchemy.orm import Session
 
 from bot.slack.answer_blocks import ASK_ACTION, WHY_ACTION
-from bot.slack.clicks import RefusedError, clicked_answer, refusing, whisper
+from bot.slack.clicks import RefusedError, clicked_answer, place_of, refusing, whisper
 from bot.slack.context import Json, SlackContext, courtesy
-from bot.slack.helpers import ASK, HELP, VERDICT
+from bot.slack.helpers import ASK, HELP, VERDICT, draw_asked
 from bot.slack.modal_blocks import draw_why
 from bot.slack.notice_blocks import OTHER_ACTION, THIS_ONE_ACTION
 from bot.slack.phrases import say
@@ -51,7 +51,10 @@ class _People:
         courtesy(lambda: client.views_open(trigger_id=body["trigger_id"], view=draw_why(view)))
 
     def ask(self, body: Json, action: Json, ack: Callable[..., Any]) -> None:
-        """Only written down here: finding out whom to ask takes calls to Slack and a look into git."""
+        """
+        Only written down here: finding out whom to ask takes calls to Slack and a look into git. Who it is, the
+        one who clicked hears when it is known.
+        """
         with self._context.sessions.begin() as session:
             asked, _ = clicked_answer(session, body, str(action.get("value", "")))
             new = store.add_notice(
@@ -66,9 +69,15 @@ class _People:
                 payload={"asker": str(body["user"]["id"])},
                 now=datetime.now(UTC),
             )
+            before = [one.recipient for one in store.notices_about(session, asked.id, HELP)]
         ack()
         self._context.on_question()
-        whisper(self._context, body, say("asking" if new else "asked_already", language_in(asked)))
+        if before:
+            channel, thread_ts = place_of(body)
+            message = draw_asked(before, language_in(asked), already=True)
+            self._context.whisper(asked.team or "", channel, str(body["user"]["id"]), message, thread_ts=thread_ts)
+        elif not new:
+            whisper(self._context, body, say("asked_already", language_in(asked)))
 
     def take_word(self, body: Json, action: Json, ack: Callable[..., Any]) -> None:
         """

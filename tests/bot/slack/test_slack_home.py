@@ -10,8 +10,10 @@ import pytest
 from redis import Redis
 
 from bot.slack.home_view import ASK, CHOOSE, PROMOTE, REINDEX, RETRAIN, ROLL_BACK
+from bot.slack.permalinks import Permalinks
 from tests.bot.slack.blockkit import problems, text_objects
 from tests.bot.slack.conftest import Serve
+from tests.bot.slack.conversing import asked_and_answered
 from tests.bot.slack.payloads import home_click, wait_until
 from tests.factories import NOON, make_answer, make_question, make_release, make_repository
 from tests.fakes import FakeSlack
@@ -62,11 +64,33 @@ def test_people_find_a_box_to_ask_in_and_their_own_questions(
 
     shown = words(slack.homes[ANA])
     assert "where is VAT added?" in shown
-    assert "shop/billing" in shown
+    assert "shop.billing" in shown
     assert "waiting for its answer" in shown
     assert "Ben" not in shown
     assert "For admins" not in shown
     assert any(block["type"] == "input" for block in slack.homes[ANA]["blocks"])
+
+
+def test_recent_questions_lead_to_their_answers(
+    slack: FakeSlack, shop: Sessions, connection: Redis, serve: Serve
+) -> None:
+    with serve(shop, connection) as sender:
+        question, _, _ = asked_and_answered(slack, shop, sender)
+        for _ in range(2):
+            slack.homes.clear()
+            sender.send_event(open_home())
+            assert wait_until(lambda: ANA in slack.homes)
+
+    where = f"https://roads.slack.example/archives/C0ROADS/p{str(question.placeholder_ts).replace('.', '')}"
+    assert f"<{where}|open>" in words(slack.homes[ANA])
+    assert len(slack.called("chat.getPermalink")) == 1
+
+
+@pytest.mark.parametrize("told", ["javascript:alert(1)", "https://evil.example/x|y>", "", None])
+def test_an_address_that_is_none_of_slacks_is_no_link(told: str | None) -> None:
+    get = lambda **_: {"permalink": told}  # noqa: E731
+
+    assert Permalinks().of(get, team="T1", channel="C1", ts="1.1") == ""
 
 
 def test_a_question_from_the_box_is_asked_once(

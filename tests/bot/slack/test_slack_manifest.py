@@ -48,6 +48,7 @@ NEEDED = {
     "chat_postEphemeral": {"chat:write"},
     "chat_update": {"chat:write"},
     "chat_delete": {"chat:write"},
+    "chat_getPermalink": set(),
     "reactions_add": {"reactions:write"},
     "reactions_remove": {"reactions:write"},
     "conversations_replies": {"channels:history", "groups:history", "im:history", "mpim:history"},
