@@ -90,6 +90,7 @@ from worker.threads import (
     questions_waiting,
     settle_channel,
     share_answer,
+    turns_of_late,
     withdraw_question,
 )
 
@@ -170,6 +171,7 @@ __all__ = [
     "training",
     "trainings",
     "trusted_judgements",
+    "turns_of_late",
     "unready_notices",
     "unsaid_notices",
     "update_training",

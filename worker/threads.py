@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from worker.rows import insert_new, row
@@ -17,6 +17,7 @@ from worker.tables import Answer, Question, new_id
 
 LONGEST = 4_000
 MOST_ADDITIONS = 3
+OF_LATE = timedelta(minutes=30)
 MOVED = "moved"
 ELSEWHERE = frozenset({MOVED})
 """Surfaces of questions that are not answered where they were asked, because that is not possible."""
@@ -25,11 +26,24 @@ SHARED = "shared"
 
 _FEW_WORDS = 5
 _FEW_SIGNS = 10
+_SHORT_WORDS = 8
+_SHORT_SIGNS = 16
 _OPENERS = re.compile(
     r"(and|or|but|no|nope|not|yes|also|plus|then|so|same|what about|how about|only|instead|rather)\b"
     r"|那|不是|不对|不|还有|另外|以及|但|或者|也|只"
 )
 _POINTERS = re.compile(r"\b(it|its|this|that|these|those|them|they|there|one|ones|same)\b|它|这|那")
+_SHORT_CODE = re.compile(r":[a-z0-9_+-]+:")
+_NO_WORD = re.compile(r"[\W_]+")
+_THANKS = re.compile(
+    r"\b(?:thanks|thank|thx|ty|cheers|great|perfect|awesome|nice|cool|super|brilliant|excellent|ok|okay|kudos|got)\b"
+    r"|谢谢|多谢|感谢|好的|明白|收到|知道|太好|辛苦"
+)
+_GREETING = re.compile(r"\b(?:hi|hello|hey|morning|afternoon|evening|help)\b|你好|您好|在吗|早上好|大家好|帮助")
+_BESIDE = re.compile(
+    r"\b(?:you|u|so|very|much|many|a|lot|again|all|everyone|folks|there|good|really|it|that|this|thats|is|was|helped"
+    r"|helps|helpful|works|worked|signpost|bot|for|the|your|answer|job|one|and)\b|[了你您啦呀的们很非常有用大家]"
+)
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
@@ -47,11 +61,54 @@ def stands_alone(said: str) -> bool:
     >>> stands_alone("避开收费道路的路线在哪里计算？"), stands_alone("那测试呢？")
     (True, False)
     """
-    plain = said.casefold().strip()
-    if _OPENERS.match(plain) or _POINTERS.search(plain):
+    if _points_back(said):
         return False
-    signs = len(_CJK.findall(plain))
-    return signs >= _FEW_SIGNS if signs else len(plain.split()) >= _FEW_WORDS
+    signs = len(_CJK.findall(said))
+    return signs >= _FEW_SIGNS if signs else len(said.split()) >= _FEW_WORDS
+
+
+def refers_back(said: str) -> bool:
+    """
+    Whether a short turn says of itself that something came before it: it opens like a reply, or points at something.
+
+    Where nothing but the time connects two messages this is what counts: a long one that points at something
+    mostly means a part of itself ("the route that avoids tolls"), and a short one alone may be a subject of its own.
+
+    >>> [refers_back(said) for said in ("and the tests?", "where is it read?", "toll parser")]
+    [True, True, False]
+    >>> refers_back("no route is found when the only road that leads there has tolls")
+    False
+    """
+    signs = len(_CJK.findall(said))
+    short = signs < _SHORT_SIGNS if signs else len(said.split()) < _SHORT_WORDS
+    return short and _points_back(said)
+
+
+def _points_back(said: str) -> bool:
+    plain = said.casefold().strip()
+    return bool(_OPENERS.match(plain) or _POINTERS.search(plain))
+
+
+def small_talk(said: str) -> Literal["thanks", "greeting"] | None:
+    """
+    What somebody says who asks nothing: thanks and praise, or a greeting; None for everything else.
+
+    Only whole messages of nothing but such words: what names anything at all is a question.
+
+    >>> small_talk("Thanks a lot, that helped! :tada:"), small_talk("hi there"), small_talk("谢谢！")
+    ('thanks', 'greeting', 'thanks')
+    >>> small_talk("thanks, and the tests?"), small_talk("where do we say hello?"), small_talk("ok button")
+    (None, None, None)
+    """
+    plain = _SHORT_CODE.sub(" ", said.casefold()).replace("'", "").replace("’", "")
+    without_greeting = _GREETING.sub(" ", plain)  # first: it may hold words of the others
+    thanked = bool(_THANKS.search(without_greeting))
+    left = _BESIDE.sub(" ", _THANKS.sub(" ", without_greeting))
+    if _NO_WORD.sub("", left):
+        return None
+    if thanked:
+        return "thanks"
+    return "greeting" if without_greeting != plain else None
 
 
 def compose(before: Sequence[str], said: str) -> str:
@@ -92,14 +149,28 @@ def earlier_turns(
     Args:
         until: Only what was asked before this moment.
     """
-    here = and_(Question.team == team, Question.channel == channel, Question.withdrawn_at.is_(None))
     thread = or_(
         Question.thread_ts == thread_ts, and_(Question.thread_ts.is_(None), Question.placeholder_ts == thread_ts)
     )
+    return _turns(session, Question.team == team, Question.channel == channel, thread, until=until)
+
+
+def turns_of_late(session: Session, *, team: str, channel: str, until: datetime) -> list[str]:
+    """
+    What was asked in a conversation with one person during the last half hour, in whatever thread, oldest first.
+
+    In a direct conversation people write on below, not into a thread.
+    """
+    lately = Question.created_at >= until - OF_LATE
+    return _turns(session, Question.team == team, Question.channel == channel, lately, until=until)
+
+
+def _turns(session: Session, *which: ColumnElement[bool], until: datetime | None) -> list[str]:
+    asked = select(Question).where(*which, Question.withdrawn_at.is_(None))
     if until is not None:
-        here = and_(here, Question.created_at < until)
-    asked = session.scalars(select(Question).where(here, thread).order_by(Question.created_at, Question.id))
-    return [question.said or question.text for question in asked]
+        asked = asked.where(Question.created_at < until)
+    found = session.scalars(asked.order_by(Question.created_at, Question.id))
+    return [question.said or question.text for question in found]
 
 
 def question_at(session: Session, *, team: str, channel: str, message_ts: str) -> Question | None:

@@ -205,6 +205,10 @@ ANSWER_PHRASES: Final[Mapping[str, tuple[str, str]]] = {
         "Your question could not be stored. Please ask again in a minute.",
         "您的问题未能保存，请稍后再问。",
     ),
+    "you_are_welcome": (
+        "You're welcome. If an answer was right, a 👍 below it tells those who look after me.",
+        "不客气。如果回答正确，请在它下面点 👍，让维护我的人知道。",
+    ),
     "shortcut_done": ("I am looking; the answer comes in the thread.", "正在查找；答案会发到讨论串里。"),
     "shortcut_empty": ("There are no words in that message.", "那条消息里没有文字。"),
 }

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from slack_bolt import App
 from slack_sdk.errors import SlackApiError
+from sqlalchemy.orm import Session
 
 from bot.slack.blocks import Message, draw_help
 from bot.slack.channels import repository_of, where_command
@@ -30,7 +31,7 @@ from worker import store
 from worker.ask import submit_question
 from worker.channels import channel_rules
 from worker.queues import enqueue_answer
-from worker.threads import compose, stands_alone
+from worker.threads import compose, refers_back, small_talk, stands_alone
 
 log = logging.getLogger("signpost.slack")
 
@@ -120,8 +121,10 @@ def submit(context: SlackContext, asked: Asked) -> Message | None:
         before = _earlier(context, asked, said) if said and not asked.outsiders else []
     if asked.outsiders:
         return words(say("shared_channel", language))
-    if not said:
+    if not said or small_talk(said) == "greeting":
         return draw_help()
+    if small_talk(said):
+        return words(say("you_are_welcome", language))
     if repository is None:
         return words(say("no_repository", language))
     text = compose(before, said)
@@ -148,12 +151,31 @@ def submit(context: SlackContext, asked: Asked) -> Message | None:
 
 
 def _earlier(context: SlackContext, asked: Asked, said: str) -> list[str]:
-    """The turns before this one; in a thread that asked nothing yet, the message it hangs below."""
-    if asked.thread_ts is None or asked.thread_ts == asked.message_ts or stands_alone(said):
+    """
+    The turns before this one; in a thread that asked nothing yet, the message it hangs below.
+    """
+    in_thread = asked.thread_ts is not None and asked.thread_ts != asked.message_ts
+    if not in_thread or asked.thread_ts is None:
+        with context.sessions() as session:
+            return _said_before(session, asked.surface, asked.team, asked.channel, said, until=datetime.now(UTC))
+    if stands_alone(said):
         return []
     with context.sessions() as session:
         turns = store.earlier_turns(session, team=asked.team, channel=asked.channel, thread_ts=asked.thread_ts)
     return turns or _root(context, asked, asked.thread_ts)
+
+
+def _said_before(
+    session: Session, surface: str | None, team: str, channel: str, said: str, *, until: datetime
+) -> list[str]:
+    """
+    What a message outside of threads builds on: in a direct conversation, the one just before.
+
+    A short message alone is no sign of that there: who looks for one thing after another writes short ones.
+    """
+    if surface != "direct" or not refers_back(said):
+        return []
+    return store.turns_of_late(session, team=team, channel=channel, until=until)
 
 
 def _root(context: SlackContext, asked: Asked, thread_ts: str) -> list[str]:
@@ -180,8 +202,9 @@ class _Questions:
         changed = read_changed(body)
         if changed is None or not self._change(changed):
             # A message that mentions us only since it was edited is a question, too.
-            asked = read_asked(body, everything=self._hears_everything(body))
-            if asked is not None:
+            everything = self._hears_everything(body)
+            asked = read_asked(body, everything=everything)
+            if asked is not None and not (everything and small_talk(read_requirement(asked.text))):
                 context[_ASKED], context[_REPLY] = asked, submit(self._context, asked)
         return next()
 
@@ -265,15 +288,13 @@ class _Questions:
             said = read_requirement(changed.text)
             if not said:
                 return True
-            before: list[str] = []
+            team, channel, until = changed.team, changed.channel, asked.created_at
             if asked.thread_ts and asked.thread_ts != asked.message_ts:
                 before = store.earlier_turns(
-                    session,
-                    team=changed.team,
-                    channel=changed.channel,
-                    thread_ts=asked.thread_ts,
-                    until=asked.created_at,
+                    session, team=team, channel=channel, thread_ts=asked.thread_ts, until=until
                 )
+            else:
+                before = _said_before(session, asked.surface, team, channel, said, until=until)
             renewed = store.edit_question(
                 session, asked.id, said=said, text=compose(before, said), event_id=changed.event_id, now=now
             )

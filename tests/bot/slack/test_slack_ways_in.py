@@ -4,9 +4,11 @@ Every way of asking is the same question: one engine, one rule against repeats, 
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from redis import Redis
+from sqlalchemy import select
 
 from bot.slack.context import SlackContext
 from bot.slack.questions import Asked, submit
@@ -173,6 +175,61 @@ def test_a_mention_below_somebodys_message_takes_that_message_along(
     assert [one.text for one in stored(shop, Question)] == [
         "the receipt shows <VAT> twice\nwhere is this?",
         "and where is this?",
+    ]
+
+
+def test_in_a_direct_message_a_follow_up_need_not_be_in_the_thread(
+    slack: FakeSlack, shop: Sessions, connection: Redis, serve: Serve
+) -> None:
+    said = [TOLLS, "and the tests?", "toll parser", "where is it read?"]
+    times = []
+    with serve(shop, connection) as sender:
+        for text in said:
+            times.append(slack.say(text, channel="D0ANA"))
+            sender.send_event(direct(text, times[-1]))
+        ben = slack.say("and the tests?", channel="D0BEN", user="U0BEN")
+        sender.send_event(direct("and the tests?", ben, channel="D0BEN", user="U0BEN"))
+        edited = {"text": "and the docs?", "user": "U0ANA", "ts": times[1]}
+        sender.send_event(direct("", "9.9", subtype="message_changed", message=edited))
+
+    texts = [one.text for one in sorted(stored(shop, Question), key=lambda one: one.created_at)]
+    assert texts == [
+        TOLLS,
+        f"{TOLLS}\nand the docs?",
+        "toll parser",
+        f"{TOLLS}\nand the tests?\ntoll parser\nwhere is it read?",
+        "and the tests?",
+    ]
+
+
+def test_who_asks_long_after_asks_anew(slack: FakeSlack, shop: Sessions, connection: Redis, serve: Serve) -> None:
+    with serve(shop, connection) as sender:
+        sender.send_event(direct(TOLLS, slack.say(TOLLS, channel="D0ANA")))
+        with shop.begin() as session:
+            (first,) = session.scalars(select(Question))
+            first.created_at -= timedelta(minutes=31)
+        sender.send_event(direct("and the tests?", slack.say("and the tests?", channel="D0ANA")))
+
+    assert {one.text for one in stored(shop, Question)} == {TOLLS, "and the tests?"}
+
+
+def test_thanks_and_greetings_are_no_questions(
+    slack: FakeSlack, shop: Sessions, connection: Redis, serve: Serve
+) -> None:
+    with serve(shop, connection) as sender:
+        root = slack.say(TOLLS)
+        sender.send_event(mention(TOLLS, root))
+        ts = slack.say("thanks", thread_ts=root)
+        sender.send_event(mention(f"<@{slack.bot_user}> thanks, that helped! :tada:", ts, thread_ts=root))
+        sender.send_event(direct("hello", slack.say("hello", channel="D0ANA")))
+        assert "Describe a change" in sender.send_command("/where", "hi there").json()["text"]
+        assert wait_until(lambda: len(slack.whispers) == 2)
+
+    assert [one.text for one in stored(shop, Question)] == [TOLLS]
+    assert {(one["channel"], one.get("thread_ts")) for one in slack.whispers} == {("C0ROADS", root), ("D0ANA", None)}
+    assert sorted(one["text"].split(".")[0] for one in slack.whispers) == [
+        "Describe a change in a sentence or two, and I name the modules where it belongs",
+        "You're welcome",
     ]
 
 
