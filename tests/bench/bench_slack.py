@@ -4,31 +4,33 @@ Load on the Slack side: many mentions in a short time, a worker that is slow, an
     python -m tests.bench.bench_slack                          # 200 mentions in 10 s, 20 channels, 0.1 s an answer
     python -m tests.bench.bench_slack --mentions 20 --seconds 2 # a small one
     python -m tests.bench.bench_slack --socket                  # the same over a WebSocket
+    python -m tests.bench.bench_slack --kill                    # with kill -9 of bot and worker, twice each, on the way
 
 The bot is `serve_slack` as in production, in a process of its own, on a real SQLite database
 and a real Valkey server; the worker is a process with RQ, whose ranker only waits; Slack is
 the loopback one. One mention in ten is delivered twice, as Slack does when it did not hear
 us in time. Prints what a person would have to believe: how long Slack waited for its
-acknowledgements, and whether every question has one answer.
+acknowledgements, and whether every question has one answer. With `--kill` what was not
+acknowledged is delivered again, as Slack does, and the time of acknowledgements is no goal.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import multiprocessing
 import os
+import socket
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -94,24 +96,53 @@ def _run(options: argparse.Namespace, folder: Path, slack: FakeSlack, redis_url:
     slack.fail("chat.postMessage", Failure(retry_after=1), times=options.limits)
     slack.fail("chat.update", Failure(retry_after=1), times=options.limits)
     client = httpx.Client(timeout=30, limits=httpx.Limits(max_connections=64))
-    with client, _bot(settings, socket=options.socket) as port, _worker(settings):
-        sender = Sender(port, client)
-        if options.socket:
-            assert slack.wait_for_connection(seconds=30)
+    bot, worker = _Process(_serve, settings, options.socket, _free_port()), _Process(_work, settings)
+    with client, bot, worker:
+        sender = Sender(bot.arguments[-1], client)
+        assert wait_until(lambda: _is_up(slack, client, bot.arguments[-1], options), seconds=60)
         began = time.monotonic()
-        waits, refused = _ask(slack, sender, options)
+        killer = threading.Thread(target=_kill, args=((bot, worker) * 2, options.seconds))
+        if options.kill:
+            killer.start()
+        waits, refused, sent_at = _ask(slack, sender, options)
         asked = time.monotonic() - began
         done = wait_until(lambda: _answered(slack) >= options.mentions, seconds=options.patience)
         took = time.monotonic() - began
         time.sleep(1)  # a second message, if one is to come
-    return _report(options, slack, waits, refused=refused, asked=asked, took=took, done=done)
+        if options.kill:
+            killer.join()
+    held = _until_placeholder(slack, sent_at)
+    return _report(options, slack, waits, held, refused=refused, asked=asked, took=took, done=done)
 
 
-def _ask(slack: FakeSlack, sender: Sender, options: argparse.Namespace) -> tuple[list[float], int]:
+def _is_up(slack: FakeSlack, client: httpx.Client, port: int, options: argparse.Namespace) -> bool:
+    if options.socket:
+        return slack.wait_for_connection(seconds=0.1)
+    try:
+        return client.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _kill(processes: Sequence[_Process], seconds: float) -> None:
+    """Kill one process after the other while mentions arrive, and start each again."""
+    for process in processes:
+        time.sleep(seconds / (len(processes) + 1))
+        process.kill()
+        process.start()
+
+
+def _ask(
+    slack: FakeSlack, sender: Sender, options: argparse.Namespace
+) -> tuple[list[float], int, dict[tuple[str, str], float]]:
     """
-    Deliver the mentions evenly, every tenth twice; returns the seconds until each acknowledgement.
+    Deliver the mentions evenly, every tenth twice.
+
+    Returns:
+        The seconds until each acknowledgement, how many got none, and when each mention was delivered first.
     """
     waits: list[float] = []
+    sent_at: dict[tuple[str, str], float] = {}
     refused = Counter[bool]()
     began = time.monotonic()
 
@@ -120,16 +151,40 @@ def _ask(slack: FakeSlack, sender: Sender, options: argparse.Namespace) -> tuple
         time.sleep(max(0.0, due - time.monotonic()))
         channel = f"C{number % CHANNELS:03d}"
         text = f"where is VAT number {number} added?"
-        body = event(mention(f"<@{slack.bot_user}> {text}", slack.say(text, channel=channel), channel=channel))
+        ts = slack.say(text, channel=channel)
+        body = event(mention(f"<@{slack.bot_user}> {text}", ts, channel=channel))
+        sent_at[channel, ts] = time.monotonic()
         for attempt in range(2 if number % 10 == 0 else 1):
-            sent = time.monotonic()
-            good = slack.push(body, attempt=attempt) if options.socket else _post(sender, body)
-            waits.append(time.monotonic() - sent)
+            good = False
+            for again in range(30 if options.kill else 1):
+                sent = time.monotonic()
+                good = _push(slack, body, attempt + again) if options.socket else _post(sender, body)
+                waits.append(time.monotonic() - sent)
+                if good:
+                    break
+                time.sleep(1)  # Slack waits longer, and tries less often
             refused[not good] += 1
 
     with ThreadPoolExecutor(64) as pool:
         list(pool.map(deliver, range(options.mentions)))
-    return waits, refused[True]
+    return waits, refused[True], sent_at
+
+
+def _until_placeholder(slack: FakeSlack, sent_at: Mapping[tuple[str, str], float]) -> list[float]:
+    """
+    Seconds from the first delivery of each mention to the first try to post below it.
+    """
+    first: dict[tuple[str, str], float] = {}
+    for call in slack.called("chat.postMessage"):
+        first.setdefault((call.arguments["channel"], str(call.arguments.get("thread_ts"))), call.at)
+    return [first[place] - sent for place, sent in sent_at.items() if place in first]
+
+
+def _push(slack: FakeSlack, body: dict[str, Any], attempt: int) -> bool:
+    try:
+        return slack.push(body, attempt=attempt)
+    except (IndexError, OSError):  # nobody is connected, or not any more
+        return False
 
 
 def _post(sender: Sender, body: dict[str, Any]) -> bool:
@@ -151,24 +206,25 @@ def _report(
     options: argparse.Namespace,
     slack: FakeSlack,
     waits: list[float],
+    held: list[float],
     *,
     refused: int,
     asked: float,
     took: float,
     done: bool,
 ) -> int:
-    ordered = sorted(1000 * wait for wait in waits)
-    p50, p99 = (ordered[min(len(ordered) - 1, int(len(ordered) * share))] for share in (0.5, 0.99))
+    (p50, p99, worst), placeholder = _shares(waits), _shares(held)
     threads = Counter((post.channel, post.thread_ts) for post in _ours(slack))
     twice = sum(number > 1 for number in threads.values())
     answers = _answered(slack)
-    good = done and not refused and not twice and answers == options.mentions and p99 <= TARGET_MS
+    good = done and not refused and not twice and answers == options.mentions and (p99 <= TARGET_MS or options.kill)
     rows = (
         ("mentions, in seconds", f"{options.mentions} in {asked:.1f}"),
         ("deliveries, of them repeated", f"{len(waits)}, {len(waits) - options.mentions}"),
         ("over", "Socket Mode" if options.socket else "HTTP, signed"),
-        ("acknowledged, not acknowledged", f"{len(waits) - refused}, {refused}"),
-        ("acknowledgement p50 / p99 / worst", f"{p50:.0f} / {p99:.0f} / {ordered[-1]:.0f} ms (p99 at most 300)"),
+        ("never acknowledged", f"{refused}"),
+        ("acknowledgement p50 / p99 / worst", f"{p50:.0f} / {p99:.0f} / {worst:.0f} ms (p99 at most 300)"),
+        ("placeholder p50 / p99 / worst", "{:.0f} / {:.0f} / {:.0f} ms".format(*placeholder)),
         ("answers, questions answered twice", f"{answers}, {twice}"),
         ("429 from Slack on the way", f"{2 * options.limits}"),
         ("until the last answer", f"{took:.1f} s, with {options.answer:.2f} s of ranking each"),
@@ -180,23 +236,50 @@ def _report(
     return 0 if good else 1
 
 
-@contextlib.contextmanager
-def _bot(settings: Settings, *, socket: bool) -> Iterator[int]:
-    """
-    `serve_slack` in a process of its own, so that it shares no interpreter lock with who measures it.
-    """
-    context = multiprocessing.get_context("spawn")
-    ports = context.Queue()
-    process = context.Process(target=_serve, args=(settings, socket, ports), daemon=True)
-    process.start()
-    try:
-        yield ports.get(timeout=900) or 0
-    finally:
-        process.terminate()
-        process.join(20)
+def _shares(seconds: Sequence[float]) -> tuple[float, float, float]:
+    """Half, 99 of 100 and all were faster than so many milliseconds."""
+    ordered = sorted(1000 * one for one in seconds) or [0.0]
+    p50, p99 = (ordered[min(len(ordered) - 1, int(len(ordered) * share))] for share in (0.5, 0.99))
+    return p50, p99, ordered[-1]
 
 
-def _serve(settings: Settings, socket: bool, ports: Any) -> None:
+class _Process:
+    """
+    A process of its own, so that it shares no interpreter lock with who measures it; it may be killed.
+    """
+
+    def __init__(self, target: Callable[..., None], *arguments: Any) -> None:
+        self.arguments = arguments
+        self._target = target
+        self._process: Any = None
+
+    def start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._process = context.Process(target=self._target, args=self.arguments, daemon=True)
+        self._process.start()
+
+    def kill(self) -> None:
+        """
+        `kill -9`: nothing in it gets a chance to tidy up.
+        """
+        self._process.kill()
+        self._process.join()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.join(20)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _serve(settings: Settings, over_socket: bool, port: int) -> None:
     from bot.slack.serve import serve_slack
 
     engine = make_engine(settings.database_url)
@@ -204,28 +287,15 @@ def _serve(settings: Settings, socket: bool, ports: Any) -> None:
         settings,
         sessions=session_factory(engine),
         connection=connect(settings.redis_url or ""),
-        http_port=None if socket else 0,
-        on_ready=ports.put,
+        http_port=None if over_socket else port,
     )
-
-
-@contextlib.contextmanager
-def _worker(settings: Settings) -> Iterator[None]:
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=_work, args=(replace(settings, slack_bot_token=None),), daemon=True)
-    process.start()
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.join(20)
 
 
 def _work(settings: Settings) -> None:
     from worker.resident import run_worker
 
     assert threading.current_thread() is threading.main_thread()
-    run_worker("answers", settings, load=SlowRanker)
+    run_worker("answers", replace(settings, slack_bot_token=None), load=SlowRanker)
 
 
 def _options() -> argparse.Namespace:
@@ -235,6 +305,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--answer", type=float, default=0.1, help="seconds a ranking takes")
     parser.add_argument("--limits", type=int, default=10, help="how often each of two methods says 429")
     parser.add_argument("--socket", action="store_true", help="over Socket Mode in place of HTTP")
+    parser.add_argument("--kill", action="store_true", help="kill bot and worker on the way, twice each")
     parser.add_argument("--patience", type=float, default=180.0, help="seconds to wait for the last answer")
     return parser.parse_args()
 
