@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from redis import Redis
 from slack_bolt import App
@@ -20,6 +21,8 @@ from bot.slack.views import Library
 from bot.slack.workspaces import InstalledWorkspaces, OneWorkspace, open_workspaces
 from worker.database import Sessions
 from worker.settings import Settings
+
+_LISTENERS = 24
 
 # In this order: the first listener that matches gets the event.
 _PARTS = (questions, votes, people, private, admin, home, installation)
@@ -70,6 +73,8 @@ def _bolt(settings: Settings, workspaces: OneWorkspace | InstalledWorkspaces) ->
         "client": workspaces.client,
         "signing_secret": settings.slack_signing_secret or "",
         "logger": library_logger(),
+        # Bolt has five. A click is acknowledged by its listener, and must not wait for others that wait for Slack.
+        "listener_executor": ThreadPoolExecutor(_LISTENERS, thread_name_prefix="slack-listener"),
     }
     if isinstance(workspaces, OneWorkspace):
         return App(**known)

@@ -2,6 +2,7 @@
 The Home tab: what people and admins find there, and that rights are checked at the click.
 """
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,15 +14,16 @@ from bot.slack.home_view import ASK, CHOOSE, PROMOTE, REINDEX, RETRAIN, ROLL_BAC
 from bot.slack.permalinks import Permalinks
 from tests.bot.slack.blockkit import problems, text_objects
 from tests.bot.slack.conftest import Serve
-from tests.bot.slack.conversing import asked_and_answered
-from tests.bot.slack.payloads import home_click, wait_until
+from tests.bot.slack.conversing import asked_and_answered, stored
+from tests.bot.slack.payloads import click, home_click, wait_until
 from tests.factories import NOON, make_answer, make_question, make_release, make_repository
-from tests.fakes import FakeSlack
+from tests.fakes import Failure, FakeSlack
 from worker import store
 from worker.channels import person_repository
 from worker.database import Sessions
 from worker.reindexing import latest_reindexing
 from worker.settings import Settings
+from worker.tables import Vote
 
 ADMIN = "U0ADMIN"
 ANA = "U0ANA"
@@ -84,6 +86,21 @@ def test_recent_questions_lead_to_their_answers(
     where = f"https://roads.slack.example/archives/C0ROADS/p{str(question.placeholder_ts).replace('.', '')}"
     assert f"<{where}|open>" in words(slack.homes[ANA])
     assert len(slack.called("chat.getPermalink")) == 1
+
+
+def test_home_tabs_that_slack_is_slow_to_take_hold_up_no_click(
+    slack: FakeSlack, shop: Sessions, connection: Redis, serve: Serve
+) -> None:
+    with serve(shop, connection) as sender:
+        _, answer, post = asked_and_answered(slack, shop, sender)
+        slack.fail("views.publish", Failure(seconds=3), times=12)
+        for number in range(12):
+            sender.send_event(open_home(f"U0{number}"))
+        began = time.monotonic()
+        assert sender.send_click(click(f"up:{answer.id}", post.ts)).status_code == 200
+        assert time.monotonic() - began < 1
+
+    assert len(stored(shop, Vote)) == 1
 
 
 @pytest.mark.parametrize("told", ["javascript:alert(1)", "https://evil.example/x|y>", "", None])
