@@ -74,6 +74,14 @@ def notice_by_key(session: Session, key: str) -> Notice | None:
     return session.scalars(select(Notice).where(Notice.key == key)).one_or_none()
 
 
+def notice_at(session: Session, *, kind: str, team: str, channel: str, ts: str) -> Notice | None:
+    """
+    The notice of a kind whose message this is, None when it is none of them.
+    """
+    here = select(Notice).where(Notice.team == team, Notice.channel == channel, Notice.ts == ts)
+    return session.scalars(here.where(Notice.kind == kind)).first()
+
+
 def notices_about(session: Session, question_id: str, kind: str) -> Sequence[Notice]:
     """
     The notices of one kind about a question, oldest first.

@@ -175,18 +175,25 @@ ANSWER_PHRASES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "help_wanted": ("would like to know where this belongs:", "想知道这个需求应该改在哪里："),
     "help_why": (
-        "You are asked because you know {module}. One click answers the thread and teaches the next model.",
-        "因为您熟悉 {module}，所以向您请教。点一下即可答复，并教会下一个模型。",
+        "You are asked because you know {module}. One click answers and teaches the next model; "
+        "what you write in this thread is passed on, too.",
+        "因为您熟悉 {module}，所以向您请教。点一下即可答复，并教会下一个模型；您在这个讨论串里写的话也会转达。",
     ),
     "help_why_group": (
-        "Whoever knows: one click answers the thread and teaches the next model.",
-        "谁知道都可以：点一下即可答复，并教会下一个模型。",
+        "Whoever knows: one click answers and teaches the next model; "
+        "what you write to me in this thread is passed on, too.",
+        "谁知道都可以：点一下即可答复，并教会下一个模型；您在这个讨论串里对我说的话也会转达。",
     ),
     "help_guess": ("What I would have said:", "我原本的猜测："),
     "help_this": ("This one", "就是这个"),
     "help_other": ("Another module…", "其他模块…"),
     "help_done": ("said that it belongs in", "认为应该在"),
     "help_closed": ("This was answered already.", "已经有人答复了。"),
+    "reply_said": ("says:", "说："),
+    "reply_passed_on": (
+        "I passed that on. One click above also teaches the next model.",
+        "已转达。在上面点一下，还能教会下一个模型。",
+    ),
     "verdict": ("says that this belongs in", "认为应该改在"),
     "verdict_next": (
         "It counts as a confirmed correction: the next training learns from it.",

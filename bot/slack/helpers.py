@@ -27,7 +27,7 @@ from worker.tables import Notice, Question
 
 log = logging.getLogger("signpost.slack")
 
-ASK, HELP, VERDICT = "ask", "help", "verdict"
+ASK, HELP, REPLY, VERDICT = "ask", "help", "reply", "verdict"
 
 _MOST_OWNERS = 2
 _MOST_MEMBERS = 5
@@ -72,6 +72,35 @@ def add_help_notices(sessions: Sessions, calls: Calls, library: Library, wanted:
                 now=datetime.now(UTC),
             )
     _tell(calls, wanted, asker, draw_asked(recipients, language))
+
+
+def pass_on(
+    sessions: Sessions, *, team: str, channel: str, thread_ts: str, message_ts: str, person: str, said: str
+) -> Language | None:
+    """
+    Words below a question to somebody who knows are for the one who asked; they go into the thread of the question.
+
+    Returns:
+        The language of the question; None when the thread hangs below no such message.
+    """
+    with sessions.begin() as session:
+        wanted = store.notice_at(session, kind=HELP, team=team, channel=channel, ts=thread_ts)
+        if wanted is None or wanted.question_id is None:
+            return None
+        asked = store.question(session, wanted.question_id)
+        store.add_notice(
+            session,
+            kind=REPLY,
+            key=f"{REPLY}:{team}:{channel}:{message_ts}",
+            team=team,
+            recipient=asked.channel or "",
+            channel=asked.channel,
+            thread_ts=asked.thread_ts or asked.placeholder_ts,
+            question_id=asked.id,
+            payload={"asker": wanted.payload["asker"], "by": person, "text": said},
+            now=datetime.now(UTC),
+        )
+        return language_in(asked)
 
 
 def draw_asked(recipients: Sequence[str], language: Language, *, already: bool = False) -> Message:

@@ -88,6 +88,20 @@ def draw_verdict(view: AnswerView, payload: Mapping[str, Any]) -> Message:
     return Message(fit(text, _SUMMARY), (rich(said), context(escape(say("verdict_next", language)))))
 
 
+def draw_reply(view: AnswerView, payload: Mapping[str, Any]) -> Message:
+    """
+    What somebody who was asked wrote in their own words, for the thread of the question.
+    """
+    said, text = say("reply_said", view.language), str(payload["text"])
+    head = [
+        *mention(str(payload["asker"])),
+        words(" – ", 3),
+        *mention(str(payload["by"])),
+        words(f" {said}", 40),
+    ]
+    return Message(_summary(said, text), (rich(head), quoted(text, _QUESTION)))
+
+
 def draw_news(view: AnswerView, payload: Mapping[str, Any]) -> Message:
     """
     What became of a correction: the new answer to the question, by the release that learned from it.

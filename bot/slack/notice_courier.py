@@ -16,9 +16,17 @@ from bot.slack.answer_courier import find_message
 from bot.slack.blocks import Message
 from bot.slack.calls import SHUT, Calls
 from bot.slack.client import error_code, needed_scope
-from bot.slack.helpers import ASK, HELP, VERDICT, add_help_notices
+from bot.slack.helpers import ASK, HELP, REPLY, VERDICT, add_help_notices
 from bot.slack.kit import is_person
-from bot.slack.notice_blocks import draw_help_wanted, draw_news, draw_verdict, is_notice, notice_block, notice_metadata
+from bot.slack.notice_blocks import (
+    draw_help_wanted,
+    draw_news,
+    draw_reply,
+    draw_verdict,
+    is_notice,
+    notice_block,
+    notice_metadata,
+)
 from bot.slack.progress import FOLLOWED, draw_progress
 from bot.slack.views import Library
 from worker import store
@@ -72,7 +80,12 @@ class NoticeCourier:
         with self._sessions.begin() as session:
             notice = store.notice(session, item)
             asker = str(notice.payload.get("asker", ""))
-            if notice.kind not in (VERDICT, *FOLLOWED) or code not in SHUT or notice.recipient == asker or not asker:
+            if (
+                notice.kind not in (VERDICT, REPLY, *FOLLOWED)
+                or code not in SHUT
+                or notice.recipient == asker
+                or not asker
+            ):
                 return False
             notice.recipient, notice.channel, notice.thread_ts = asker, None, None
             return True
@@ -157,6 +170,8 @@ def draw_notice(session: Session, library: Library, notice: Notice) -> Message |
         return draw_help_wanted(notice.id, view, notice.payload)
     if notice.kind == VERDICT:
         return draw_verdict(view, notice.payload)
+    if notice.kind == REPLY:
+        return draw_reply(view, notice.payload)
     if notice.kind == NEWS:
         return draw_news(library.renewed(view, notice.payload), notice.payload)
     return None

@@ -24,6 +24,7 @@ from bot.slack.blocks import Message, draw_help
 from bot.slack.channels import repository_of, where_command
 from bot.slack.client import UNCLEAR, client_with, error_code
 from bot.slack.context import Json, SlackContext, words
+from bot.slack.helpers import pass_on
 from bot.slack.phrases import language_of, say
 from bot.slack.roles import acting
 from bot.slack.text import read_requirement
@@ -205,7 +206,7 @@ class _Questions:
             everything = self._hears_everything(body)
             asked = read_asked(body, everything=everything)
             if asked is not None and not (everything and small_talk(read_requirement(asked.text))):
-                context[_ASKED], context[_REPLY] = asked, submit(self._context, asked)
+                context[_ASKED], context[_REPLY] = asked, self._pass_on(asked) or submit(self._context, asked)
         return next()
 
     def _hears_everything(self, body: Json) -> bool:
@@ -217,11 +218,26 @@ class _Questions:
         with self._context.sessions() as session:
             return channel_rules(session, team=team, channel=channel).everything
 
+    def _pass_on(self, asked: Asked) -> Message | None:
+        """What somebody writes below the message that asks them is no question of theirs, but their answer."""
+        said = read_requirement(asked.text)
+        if not said or asked.message_ts is None or asked.thread_ts in (None, asked.message_ts):
+            return None
+        language = pass_on(
+            self._context.sessions,
+            team=asked.team,
+            channel=asked.channel,
+            thread_ts=asked.thread_ts or "",
+            message_ts=asked.message_ts,
+            person=asked.person,
+            said=said,
+        )
+        return None if language is None else words(say("reply_passed_on", language))
+
     def after(self, body: Json, context: dict[str, Any]) -> None:
         asked, reply = context.get(_ASKED), context.get(_REPLY)
-        if reply is None or asked is None:
-            self._context.on_question()
-        else:
+        self._context.on_question()
+        if reply is not None and asked is not None:
             thread_ts = body["event"].get("thread_ts")
             self._context.whisper(asked.team, asked.channel, asked.person, reply, thread_ts=thread_ts)
 

@@ -18,7 +18,7 @@ from bot.slack.answer_blocks import (
 )
 from bot.slack.blocks import Message, draw_help, draw_home, question_metadata, speaks_of
 from bot.slack.modal_blocks import draw_more, draw_thanks, draw_why, draw_wrong, module_option
-from bot.slack.notice_blocks import draw_help_wanted, draw_news, draw_verdict
+from bot.slack.notice_blocks import draw_help_wanted, draw_news, draw_reply, draw_verdict
 from bot.slack.phrases import LANGUAGES
 from bot.slack.views import AnswerView
 from graph.code_host import code_host_of
@@ -102,6 +102,7 @@ def told(view: AnswerView) -> list[Message]:
     payload = {"asker": view.asker, "owner": True, "module": module, "path": module, "by": view.asker}
     open_ones = [{**payload, "by": None}, {**payload, "by": None, "owner": False}]
     wanted = [draw_help_wanted("n1", view, one) for one in (*open_ones, payload)]
+    wanted.append(draw_reply(view, payload | {"text": view.text}))
     return [*wanted, draw_verdict(view, payload), draw_news(view, payload), draw_news(view, {"module": "other"})]
 
 

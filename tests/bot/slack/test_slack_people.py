@@ -13,7 +13,7 @@ from redis import Redis
 
 from tests.bot.slack.conftest import Serve
 from tests.bot.slack.conversing import asked_and_answered, shown, stored
-from tests.bot.slack.payloads import choose, press, typed, wait_until
+from tests.bot.slack.payloads import choose, direct, press, typed, wait_until
 from tests.bot.slack.test_slack_outbox import process
 from tests.factories import make_release, make_repository
 from tests.fakes import Failure, FakeSlack
@@ -21,7 +21,7 @@ from worker import store
 from worker.catalogs import module_key
 from worker.database import Sessions
 from worker.settings import Settings
-from worker.tables import Notice, Vote
+from worker.tables import Notice, Question, Vote
 
 ASK = "signpost_ask_human"
 
@@ -109,6 +109,28 @@ def test_an_owner_can_name_any_module(slack: FakeSlack, owned: Sessions, connect
 
     assert [option["text"]["text"] for option in offered] == ["shop.mail"]
     assert [vote.module for vote in stored(owned, Vote)] == ["shop.mail"]
+
+
+def test_what_an_owner_writes_below_goes_to_who_asked_and_is_no_question(
+    slack: FakeSlack, owned: Sessions, connection: Redis, serve: Serve
+) -> None:
+    with serve(owned, connection) as sender:
+        question, answer, post = asked_and_answered(slack, owned, sender)
+        sender.send_click(press(ASK, answer.id, post.ts))
+        assert wait_until(lambda: any(one.ts for one in stored(owned, Notice) if one.kind == "help"))
+        (wanted,) = slack.ours(OLGA)
+        text = "look at <!channel> tax.py first"
+        ts = slack.say(text, channel=OLGA, user="U0OLGA", thread_ts=wanted.ts)
+        for _ in range(2):
+            sender.send_event(direct(text, ts, channel=OLGA, user="U0OLGA", thread_ts=wanted.ts))
+        assert wait_until(shown(slack, "look at tax.py first"))
+        assert wait_until(lambda: any("I passed that on" in one["text"] for one in slack.whispers))
+
+    said = [one for one in slack.ours() if "look at tax.py first" in json.dumps(one.blocks)]
+    assert [one.thread_ts for one in said] == [question.message_ts]
+    assert '"user_id": "U0OLGA"' in json.dumps(said[0].blocks)
+    assert len(stored(owned, Question)) == 1
+    assert stored(owned, Vote) == []
 
 
 def test_only_who_was_asked_can_answer(slack: FakeSlack, owned: Sessions, connection: Redis, serve: Serve) -> None:
