@@ -26,7 +26,7 @@ from bot.slack.oauth import build_flow, install_pages
 from bot.slack.progress import follow_jobs
 from bot.slack.socket_mode import SocketLink
 from bot.slack.views import Library
-from bot.slack.web import Pages, WebServer, build_web
+from bot.slack.web import Pages, WebServer, build_web, need_signing_secret
 from bot.slack.workspaces import InstalledWorkspaces, open_workspaces
 from worker import store
 from worker.database import Sessions
@@ -122,8 +122,10 @@ def serve_slack(
 
 
 def _check(settings: Settings, *, over_http: bool) -> None:
-    """The app token is checked here, the rest where it is used: this one would be noticed last."""
-    if not over_http and not settings.slack_app_token:
+    """What would be noticed last, or only once Slack can be reached; the rest is checked where it is used."""
+    if over_http:
+        need_signing_secret(settings.slack_signing_secret)
+    elif not settings.slack_app_token:
         raise SlackSetupError(
             "SIGNPOST_SLACK_APP_TOKEN is not set: create an app-level token (xapp-…) with the scope "
             "connections:write, see docs/slack.md"

@@ -49,15 +49,23 @@ def build_web(
     """
     routes = [Route("/healthz", _health_route(health), methods=["GET"])]
     if app is not None:
-        if not signing_secret.strip():
-            raise SlackSetupError(
-                "SIGNPOST_SLACK_SIGNING_SECRET is not set: over HTTP it is all that tells Slack from a "
-                "stranger; copy it from the Basic Information page of your Slack app"
-            )
+        need_signing_secret(signing_secret)
         verifier = SignatureVerifier(signing_secret)
         routes.append(Route("/slack/events", _events_route(app, verifier), methods=["POST"]))
     routes += [Route(path, _page_route(page), methods=["GET"]) for path, page in (pages or {}).items()]
     return Starlette(routes=routes)
+
+
+def need_signing_secret(secret: str | None) -> None:
+    """
+    Raises:
+        SlackSetupError: there is none, so that anyone could pose as Slack.
+    """
+    if not (secret or "").strip():
+        raise SlackSetupError(
+            "SIGNPOST_SLACK_SIGNING_SECRET is not set: over HTTP it is all that tells Slack from a "
+            "stranger; copy it from the Basic Information page of your Slack app"
+        )
 
 
 class WebServer:

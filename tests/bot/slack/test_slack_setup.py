@@ -36,6 +36,15 @@ def test_what_is_missing_is_named(
         serve_slack(settings, sessions=shop, connection=connection, http_port=port)
 
 
+def test_a_missing_signing_secret_is_named_though_slack_is_away(
+    shop: Sessions, connection: Redis, slack_settings: Settings
+) -> None:
+    settings = replace(slack_settings, slack_signing_secret=None, slack_api_url="http://127.0.0.1:1/api/")
+
+    with pytest.raises(SlackSetupError, match="SIGNPOST_SLACK_SIGNING_SECRET"):
+        serve_slack(settings, sessions=shop, connection=connection, http_port=0)
+
+
 def test_a_token_that_slack_refuses_is_named(shop: Sessions, connection: Redis, slack_settings: Settings) -> None:
     settings = replace(slack_settings, slack_bot_token="xoxb-wrong")
 
