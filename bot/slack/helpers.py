@@ -52,7 +52,9 @@ def add_help_notices(sessions: Sessions, calls: Calls, library: Library, wanted:
     if not modules or answer is None or not asked.text:
         return
     location, commit = Path(repository.location), answer.graph_commit or "HEAD"
-    mails = [contact.mail for contact in contacts(location, modules[0].path, commit=commit)]
+    # What is not about the code has a first module, too, whose owner has nothing to do with it.
+    known = () if answer.off_topic else contacts(location, modules[0].path, commit=commit)
+    mails = [contact.mail for contact in known]
     owners = [person for person in _people_of(calls, wanted.team, mails) if person != asker][:_MOST_OWNERS]
     recipients = owners or _helpers(calls, wanted.team, library.helpers, without=asker)
     if not recipients:

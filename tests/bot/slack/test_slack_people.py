@@ -169,6 +169,18 @@ def test_where_no_owner_is_in_slack_the_helpers_of_the_settings_are_asked(
     assert sorted(one.recipient for one in stored(shop, Notice) if one.kind == "help") == ["C0HELP", "U0LEA"]
 
 
+def test_no_owner_is_asked_about_what_is_not_about_the_code(
+    slack: FakeSlack, owned: Sessions, connection: Redis, serve: Serve, slack_settings: Settings
+) -> None:
+    with serve(owned, connection, settings=replace(slack_settings, slack_helpers=("C0HELP",))) as sender:
+        _, answer, post = asked_and_answered(slack, owned, sender, sure=False, off_topic=True)
+        sender.send_click(press(ASK, answer.id, post.ts))
+        assert wait_until(shown(slack, "Whoever knows", channel="C0HELP"))
+
+    assert slack.ours(OLGA) == []
+    assert wait_until(lambda: any("<#C0HELP>" in str(one["blocks"]) for one in slack.whispers))
+
+
 def test_when_there_is_nobody_to_ask_the_asker_is_told(
     slack: FakeSlack, shop: Sessions, connection: Redis, serve: Serve
 ) -> None:
