@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.slack.answer_blocks import MORE_ACTION, draw_answer
-from bot.slack.modal_blocks import draw_why
+from bot.slack.modal_blocks import draw_more, draw_why, draw_wrong
+from bot.slack.notice_blocks import draw_help_wanted
 from bot.slack.views import AnswerView
 from graph.code_host import CodeHost
 from inference.values import Evidence, RankedModule
@@ -57,6 +58,9 @@ QUESTIONS = {
     ),
     "offtopic": ("mention", "could you make the release party nicer for people?"),
 }
+
+# What opens from the answers.
+OPENED = ("why", "more", "wrong", "help")
 
 
 def view_from_json(value: dict[str, Any]) -> AnswerView:
@@ -148,14 +152,22 @@ def ask(home: Path, repository: str, names: Collection[str]) -> None:
 
 def draw(names: Collection[str]) -> None:
     """
-    Draw the answers called *names* as they were written down, and the window that opens from the short one.
+    Draw the answers called *names* as they were written down, and what opens from them.
     """
     pages = {}
     for name in names:
         stored = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
         pages[name] = message_page(stored["blocks"])
         if name == "short":
-            pages["why"] = window_page(draw_why(view_from_json(stored["view"])))
+            view = view_from_json(stored["view"])
+            pages["why"] = window_page(draw_why(view))
+            pages["more"] = window_page(draw_more(view, {view.modules[0].id: 1}))
+            pages["wrong"] = window_page(draw_wrong(view.answer_id, view.language))
+        if name == "unsure":
+            view = view_from_json(stored["view"])
+            link = "https://roads.slack.com/archives/C0ROADS/p1700000000000100"
+            asked = {"asker": "U0ANA", "owner": True, "link": link}
+            pages["help"] = message_page(list(draw_help_wanted("0" * 32, view, asked).blocks))
     with browser() as tab, tempfile.TemporaryDirectory() as folder:
         for name, page in pages.items():
             file = Path(folder) / "page.html"
@@ -183,7 +195,10 @@ def window_page(view: dict[str, Any]) -> str:
     A modal window as a page.
     """
     body = "".join(_block(block) for block in view["blocks"])
-    close = f'<div class="row right"><span class="button">{html.escape(view["close"]["text"])}</span></div>'
+    ends = [f'<span class="button">{html.escape(view["close"]["text"])}</span>']
+    if "submit" in view:
+        ends.append(f'<span class="button primary">{html.escape(view["submit"]["text"])}</span>')
+    close = f'<div class="row right">{"".join(ends)}</div>'
     return _page(
         f'<div class="window"><div class="title">{html.escape(view["title"]["text"])}</div>{body}{close}</div>'
     )
@@ -210,10 +225,25 @@ def _block(block: dict[str, Any]) -> str:
         words = [votes[name]["text"]["text"] for name in ("positive_button", "negative_button")]
         up, down = (html.escape(word) for word in words)
         return f'<div class="row"><span class="vote">👍 {up}</span><span class="vote">👎 {down}</span></div>'
+    if kind == "input":
+        optional = ' <span class="time">(optional)</span>' if block.get("optional") else ""
+        return f'<div class="section"><b>{html.escape(block["label"]["text"])}</b>{optional}</div>' + _field(
+            block["element"]
+        )
     raise ValueError(f"no picture of a {kind}")
 
 
+def _field(element: dict[str, Any]) -> str:
+    if element["type"] == "radio_buttons":
+        options = (html.escape(option["text"]["text"]) for option in element["options"])
+        return "".join(f'<div class="rich">○ {option}</div>' for option in options)
+    hint = html.escape(element.get("placeholder", {}).get("text", ""))
+    return f'<div class="field">{hint}{" ▾" if element["type"].endswith("_select") else ""}&nbsp;</div>'
+
+
 def _button(element: dict[str, Any]) -> str:
+    if element["type"].endswith("_select"):
+        return f'<span class="button">{html.escape(element["placeholder"]["text"])} ▾</span>'
     style = "button primary" if element.get("style") == "primary" else "button"
     return f'<span class="{style}">{html.escape(element["text"]["text"])}</span>'
 
@@ -266,7 +296,8 @@ body { margin: 0; width: 720px; background: #fff; color: #1d1c1d;
 .section, .rich, .quote { margin: 5px 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .quote { border-left: 4px solid #ddd; padding-left: 10px; }
 .context { margin: 5px 0; font-size: 13px; color: #616061; overflow-wrap: anywhere; }
-.row { display: flex; gap: 8px; margin: 9px 0; } .right { justify-content: flex-end; }
+.field { border: 1px solid #bbb; border-radius: 4px; padding: 5px 10px; color: #616061; margin: 3px 0 10px; }
+.row { display: flex; flex-wrap: wrap; gap: 8px; margin: 9px 0; } .right { justify-content: flex-end; }
 .button { border: 1px solid #bbb; border-radius: 4px; padding: 3px 11px; font-weight: 700; font-size: 13px; }
 .primary { background: #007a5a; border-color: #007a5a; color: #fff; }
 .vote { border: 1px solid #ddd; border-radius: 12px; padding: 2px 10px; font-size: 12px; color: #444; }
