@@ -192,13 +192,22 @@ class AnswerCourier:
         """
         errand = self._settle(errand)
         client = self._calls.client_for(errand.team)
-        self._react(client.reactions_add, errand, quiet=True)
-        ts = self._find(errand) if self._may_stand_there(errand) else None
-        if ts is None:
-            ts = self._post(errand, self._placeholder(errand))
+        try:
+            ts = self._find(errand) if self._may_stand_there(errand) else None
+            if ts is None:
+                ts = self._post(errand, self._placeholder(errand))
+        except Later:
+            # 👀 has a limit of its own; it says meanwhile that the question arrived.
+            if errand.question_id not in self._seen:
+                self._react(client.reactions_add, errand, quiet=True)
+                self._seen.add(errand.question_id)
+            raise
         with self._sessions.begin() as session:
             store.set_placeholder(session, errand.question_id, ts)
         self._posted.discard(errand.question_id)
+        if errand.question_id not in self._seen:
+            self._react(client.reactions_add, errand, quiet=True)
+        self._seen.discard(errand.question_id)
         placed = replace(errand, placeholder_ts=ts)
         if not errand.final:
             self._say_status(placed, say("status", errand.language))
@@ -323,7 +332,7 @@ class AnswerCourier:
             self._calls.make(method, errand.team, channel=errand.channel, name=EYES, timestamp=errand.message_ts)
         except SlackApiError as error:
             log.debug("question %s: no reaction (%s)", errand.question_id, error_code(error))
-        except Later:
+        except (Later, *UNCLEAR):
             if not quiet:
                 raise
 

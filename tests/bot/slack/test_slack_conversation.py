@@ -61,7 +61,7 @@ def test_a_mention_becomes_one_message_that_grows_and_one_vote(
 
         assert wait_until(one_answer(slack, "Looking for the right modules"))
         assert slack.ours()[0].thread_ts == asked_at
-        assert ("C0ROADS", asked_at, "eyes") in slack.reactions
+        assert wait_until(lambda: ("C0ROADS", asked_at, "eyes") in slack.reactions)
 
         answer_id = rank(sessions)
         assert wait_until(one_answer(slack, MODULES[0].path))

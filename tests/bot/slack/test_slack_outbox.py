@@ -295,6 +295,31 @@ def test_without_permission_for_reactions_the_answer_still_comes(
     assert len(slack.ours()) == 1
 
 
+@pytest.mark.parametrize("failure", [Failure(seconds=3), Failure(drop=True), Failure(retry_after=30)])
+def test_eyes_that_slack_is_slow_to_take_hold_up_no_placeholder(
+    slack: FakeSlack, shop: Sessions, slack_settings: Settings, ask: Ask, failure: Failure
+) -> None:
+    slack.fail("reactions.add", failure)
+    ask()
+    with delivering(slack_settings, shop):
+        assert wait_until(lambda: slack.ours(), seconds=1)
+
+    assert len(slack.called("chat.postMessage")) == 1
+
+
+def test_a_channel_that_may_not_be_written_to_yet_shows_eyes_meanwhile(
+    slack: FakeSlack, shop: Sessions, slack_settings: Settings, ask: Ask
+) -> None:
+    slack.fail("chat.postMessage", Failure(retry_after=2))
+    ask()
+    with delivering(slack_settings, shop):
+        assert wait_until(lambda: slack.reactions, seconds=1)
+        assert slack.ours() == []
+        assert wait_until(lambda: slack.ours(), seconds=5)
+
+    assert len(slack.called("reactions.add")) == 1
+
+
 def test_eyes_that_could_not_be_taken_away_go_later(
     slack: FakeSlack, shop: Sessions, slack_settings: Settings, ask: Ask
 ) -> None:
