@@ -182,7 +182,7 @@ def question_at(session: Session, *, team: str, channel: str, message_ts: str) -
 
 
 def edit_question(
-    session: Session, question_id: str, *, said: str, text: str, event_id: str, now: datetime
+    session: Session, question_id: str, *, said: str, text: str, language: str, event_id: str, now: datetime
 ) -> str | None:
     """
     Take the new words of a question.
@@ -204,7 +204,9 @@ def edit_question(
         ~select(Answer.id).where(Answer.question_id == question_id).exists(),
     )
     changed = session.execute(
-        untouched.values(text=text, said=said).returning(Question.id).execution_options(synchronize_session=False)
+        untouched.values(text=text, said=said, language=language)
+        .returning(Question.id)
+        .execution_options(synchronize_session=False)
     )
     if changed.one_or_none() is not None:
         return question_id
@@ -217,8 +219,9 @@ def edit_question(
         .values(message_ts=None, placeholder_ts=None, withdrawn_at=now)
         .execution_options(synchronize_session=False)
     )
-    kept = ("repository_id", "asker", "source", "surface", "team", "channel", "thread_ts", "language")
+    kept = ("repository_id", "asker", "source", "surface", "team", "channel", "thread_ts")
     values: dict[str, Any] = {name: getattr(old, name) for name in kept} | place
+    values |= {"language": language}
     values |= {"id": new_id(), "text": text, "said": said, "event_id": event_id, "created_at": now, "attempts": 0}
     return str(values["id"]) if insert_new(session, Question, values) else None
 

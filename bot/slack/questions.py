@@ -311,8 +311,15 @@ class _Questions:
                 )
             else:
                 before = _said_before(session, asked.surface, team, channel, said, until=until)
+            rules = channel_rules(session, team=team, channel=channel)
             renewed = store.edit_question(
-                session, asked.id, said=said, text=compose(before, said), event_id=changed.event_id, now=now
+                session,
+                asked.id,
+                said=said,
+                text=compose(before, said),
+                language=language_of(said, rules.language),
+                event_id=changed.event_id,
+                now=now,
             )
         if renewed is not None:
             enqueue_answer(self._context.connection, renewed)

@@ -76,7 +76,7 @@ def test_an_answer_that_stands_alone_begins_a_thread(sessions):
 
 
 def edit(session, question_id, said="where is VAT removed?"):
-    return store.edit_question(session, question_id, said=said, text=said, event_id="edit:1", now=LATER)
+    return store.edit_question(session, question_id, said=said, text=said, language="en", event_id="edit:1", now=LATER)
 
 
 def test_an_edit_changes_a_question_that_nobody_works_on(sessions):

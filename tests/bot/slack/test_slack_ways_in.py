@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from redis import Redis
 from sqlalchemy import select
 
@@ -352,6 +353,24 @@ def test_a_question_edited_after_its_answer_gets_a_new_answer_in_the_same_messag
 
     assert len(slack.ours("D0ANA")) == 1
     assert len(stored(shop, Answer)) == 2
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_an_edited_question_is_answered_in_the_language_it_has_now(
+    slack: FakeSlack, shop: Sessions, connection: Redis, serve: Serve, answered: bool
+) -> None:
+    with serve(shop, connection) as sender:
+        ts = slack.say(TOLLS, channel="D0ANA")
+        sender.send_event(direct(TOLLS, ts))
+        assert wait_until(lambda: slack.ours("D0ANA") and stored(shop, Question)[0].placeholder_ts)
+        if answered:
+            answer_everything(shop)
+            assert wait_until(shown(slack, REASONING, channel="D0ANA"))
+        sender.send_event(change("message_changed", ts, "避开收费道路的路线在哪里计算？"))
+        answer_everything(shop)
+        assert wait_until(shown(slack, "应该在这里修改", channel="D0ANA"))
+
+    assert len(slack.ours("D0ANA")) == 1
 
 
 def test_a_mention_edited_in_a_channel_is_an_edit_or_a_question(
