@@ -212,6 +212,17 @@ ANSWER_PHRASES: Final[Mapping[str, tuple[str, str]]] = {
         "Your question could not be stored. Please ask again in a minute.",
         "您的问题未能保存，请稍后再问。",
     ),
+    "help_short": (
+        "Describe a change in a sentence or two, and I name the modules where it belongs.",
+        "用一两句话描述要做的改动，我会指出它属于哪些模块。",
+    ),
+    "help": (
+        "*I tell you where a change belongs.* Describe it in a sentence or two, for example: "
+        "_where do I change how avoid-tolls routing is computed?_ "
+        "You get the modules, best first, with reasons. Vote with 👍 or 👎: it makes the next model better.",
+        "*我告诉您一处改动属于哪里。* 用一两句话描述它，例如：_在哪里修改避开收费路线的计算？_ "
+        "您会得到按可能性排序的模块和理由。请用 👍 或 👎 投票，这会让下一个模型更好。",
+    ),
     "you_are_welcome": (
         "You're welcome. If an answer was right, a 👍 below it tells those who look after me.",
         "不客气。如果回答正确，请在它下面点 👍，让维护我的人知道。",

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.slack.kit import Block, context, section
-from bot.slack.text import escape
+from bot.slack.kit import Block, section
+from bot.slack.phrases import Language, say
 
 QUESTION_EVENT = "signpost_question"
 
@@ -20,26 +20,11 @@ class Message:
     blocks: tuple[Block, ...]
 
 
-def draw_help(*, name: str = "Signpost") -> Message:
+def draw_help(language: Language = "en") -> Message:
     """
     What someone gets who mentions us without asking anything.
     """
-    text = (
-        f"*{escape(name)} tells you where a change belongs.* Describe it in a sentence or two, for example: "
-        "_where do I change how avoid-tolls routing is computed?_ "
-        "You get the modules, best first, with reasons. Vote with 👍 or 👎: it makes the next model better."
-    )
-    return Message("Describe a change in a sentence or two, and I name the modules where it belongs.", (section(text),))
-
-
-def draw_home() -> dict[str, Any]:
-    """
-    The view of the app's Home tab.
-    """
-    return {
-        "type": "home",
-        "blocks": [*draw_help().blocks, context("Mention me in a channel, or write to me here.")],
-    }
+    return Message(say("help_short", language), (section(say("help", language)),))
 
 
 def question_block(question_id: str) -> str:

@@ -123,7 +123,7 @@ def submit(context: SlackContext, asked: Asked) -> Message | None:
     if asked.outsiders:
         return words(say("shared_channel", language))
     if not said or small_talk(said) == "greeting":
-        return draw_help()
+        return draw_help(language)
     if small_talk(said):
         return words(say("you_are_welcome", language))
     if repository is None:

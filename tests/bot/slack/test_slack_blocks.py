@@ -16,7 +16,7 @@ from bot.slack.answer_blocks import (
     draw_answer,
     draw_placeholder,
 )
-from bot.slack.blocks import Message, draw_help, draw_home, question_metadata, speaks_of
+from bot.slack.blocks import Message, draw_help, question_metadata, speaks_of
 from bot.slack.modal_blocks import draw_more, draw_thanks, draw_why, draw_wrong, module_option
 from bot.slack.notice_blocks import draw_help_wanted, draw_news, draw_reply, draw_verdict
 from bot.slack.phrases import LANGUAGES
@@ -457,9 +457,10 @@ def test_every_message_exists_in_every_language() -> None:
         assert [problem for window in windows(view) for problem in view_problems(window)] == []
 
 
-def test_help_and_home_are_valid() -> None:
-    assert problems(draw_help().blocks) == []
-    assert problems(draw_home()["blocks"]) == []
+def test_help_is_in_the_language_of_who_greets() -> None:
+    for language in LANGUAGES:
+        assert problems(draw_help(language).blocks) == []
+    assert "避开收费路线" in words(draw_help("zh"))
 
 
 def test_confidence_in_words_and_cells() -> None:

@@ -224,6 +224,7 @@ def test_thanks_and_greetings_are_no_questions(
         sender.send_event(mention(f"<@{slack.bot_user}> thanks, that helped! :tada:", ts, thread_ts=root))
         sender.send_event(direct("hello", slack.say("hello", channel="D0ANA")))
         assert "Describe a change" in sender.send_command("/where", "hi there").json()["text"]
+        assert "描述要做的改动" in sender.send_command("/where", "你好").json()["text"]
         assert wait_until(lambda: len(slack.whispers) == 2)
 
     assert [one.text for one in stored(shop, Question)] == [TOLLS]
