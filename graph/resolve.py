@@ -14,7 +14,7 @@ from typing import Literal
 
 from graph.manifests import Manifests
 from graph.parsed import ParsedFile
-from graph.resolve_types import PACKAGED, TypeResolver, mentions
+from graph.resolve_types import PACKAGED, TypeResolver, mentions, nearest
 from graph.resolve_web import LANGUAGES as WEB
 from graph.resolve_web import WebResolver
 
@@ -25,6 +25,12 @@ something outside the repository, or of something that should be in it and was n
 """
 
 _C_LIKE = frozenset({"c", "cpp", "objc"})
+_C_HEADERS = (
+    "assert ctype errno fcntl fenv float inttypes limits locale math poll pthread setjmp signal stdalign stdarg"
+    " stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string threads time uchar unistd wchar wctype"
+)
+_C_LIBRARY = frozenset(f"{name}.h" for name in _C_HEADERS.split())
+"""Headers of C and POSIX: in angle brackets they mean those, whatever a repository calls its own files."""
 
 
 class ImportResolver:
@@ -53,6 +59,7 @@ class ImportResolver:
         manifests = manifests or Manifests()
         self._paths = {file.path for file in files}
         self._others, self._other_names = frozenset(others), _names_of(others)
+        self._top_folders: frozenset[str] | None = None
         self._go_modules = manifests.go_modules
         self._python = _python_names(self._paths, package)
         self._python_tops = {name.split(".", 1)[0] for name in self._python}
@@ -93,14 +100,20 @@ class ImportResolver:
         language = file.language
         if language == "python":
             inside = name.startswith(".") or name.split(".", 1)[0] in self._python_tops
-            last = name.rpartition(".")[2] or name
+            *_, outer, home, last = "", "", *name.split(".")
+            if inside and home and {outer, home} <= self._other_names:
+                return "apart"  # something in a module that is kept apart
+            last = last or name
+        elif language == "php" and name.startswith("./"):
+            inside = "vendor" not in name.split("/")
+            last = posixpath.basename(name)
         elif language in PACKAGED:
             inside = self._types.is_inside(file, name)
             if inside and self._types.is_package(name):
                 return "inside"  # nothing of it is mentioned, as far as that is known
             last = name.removesuffix(".*").rpartition(".")[2]
         elif language in _C_LIKE:
-            inside = not name.startswith("<")
+            inside = not name.startswith("<") and name not in _C_LIBRARY and self._is_known_folder(name)
             last = posixpath.basename(name.strip("<>"))
         elif language in WEB:
             inside = self._web.is_inside(name)
@@ -114,8 +127,8 @@ class ImportResolver:
             inside = name.split("::", 1)[0] in {"crate", "self", "super", *self._crates} or name.startswith("mod ")
             last = name.split(" ")[-1].rsplit("::", 1)[-1]
         elif language == "ruby":
-            inside = name.startswith("./")
-            last = posixpath.basename(name)
+            inside = name.startswith("./") or f"{name}.rb" in self._other_names
+            last = f"{posixpath.basename(name).removesuffix('.rb')}.rb"
         else:
             return "inside" if name in self._targets else "outside"
         if not inside:
@@ -125,17 +138,19 @@ class ImportResolver:
     def _resolve_one(self, file: ParsedFile, name: str) -> tuple[str, ...]:
         if file.language == "python":
             return tuple(self._python_import(file.path, name))
+        if file.language == "php" and name.startswith("./"):
+            return tuple(self._include(file.path, name))
         if file.language in PACKAGED:
             return tuple(self._types.find(file, name))
         if file.language in _C_LIKE:
-            return tuple(self._include(file.path, name.strip("<>")))
+            return tuple(self._c_include(file, name))
         if file.language in WEB:
             found = self._web.find(file.path, name)
             return (found,) if found else ()
         if file.language == "go":
             return tuple(self._go_import(file, name))
         if file.language == "rust":
-            return tuple(self._rust_import(file.path, name))
+            return tuple(self._rust_import(file, name))
         if file.language == "ruby":
             return tuple(self._ruby_import(file.path, name))
         return ()
@@ -143,20 +158,16 @@ class ImportResolver:
     def _python_import(self, path: str, name: str) -> Iterable[str]:
         dots = len(name) - len(name.lstrip("."))
         if dots:
-            folder = posixpath.dirname(path).split("/") if posixpath.dirname(path) else []
-            if dots - 1 > len(folder):
+            folders = path.split("/")[:-1]
+            if dots - 1 > len(folders):
                 return ()
-            kept = folder[: len(folder) - (dots - 1)]
+            kept = folders[: len(folders) - (dots - 1)]
             return self._python_module(".".join([*kept, *filter(None, name[dots:].split("."))]), self._python_by_place)
-        beside = posixpath.join(posixpath.dirname(path), name.split(".", 1)[0] + ".py")
-        found = self._python_module(name, self._python)
-        if (
-            not found
-            and beside in self._paths
-            and posixpath.join(posixpath.dirname(path), "__init__.py") not in self._paths
-        ):
-            return (beside,)
-        return found
+        if found := self._python_module(name, self._python):
+            return found
+        folder = path[: path.rfind("/") + 1]
+        beside = f"{folder}{name.split('.', 1)[0]}.py"
+        return (beside,) if beside in self._paths and f"{folder}__init__.py" not in self._paths else ()
 
     @property
     def _python_by_place(self) -> dict[str, str]:
@@ -171,6 +182,28 @@ class ImportResolver:
         if "." not in name and names is not self._python and "" in names:
             return (names[""],)
         return ()
+
+    def _c_include(self, file: ParsedFile, name: str) -> Iterable[str]:
+        clean = name.strip("<>")
+        if clean != name and clean in _C_LIBRARY:
+            return ()
+        found = self._include(file.path, clean)
+        framework, slash, header = clean.partition("/")
+        if found or file.language != "objc" or not slash:
+            return found
+        # A framework's headers are built into one folder of its name, wherever they lie below its sources.
+        below = [known for known in self._by_name.get(header, ()) if framework in known.split("/")[:-1]]
+        return (nearest(below, file.path),) if below else ()
+
+    def _is_known_folder(self, name: str) -> bool:
+        """
+        Tell whether an include path begins with a folder of the repository; one without folders might.
+        """
+        if self._top_folders is None:
+            folders = {posixpath.dirname(path) for path in (*self._paths, *self._others)}
+            self._top_folders = frozenset(part for folder in folders for part in folder.split("/"))
+        head, slash, _ = name.partition("/")
+        return not slash or head in self._top_folders or head.startswith(".")
 
     def _include(self, path: str, name: str) -> Iterable[str]:
         beside = posixpath.normpath(posixpath.join(posixpath.dirname(path), name))
@@ -200,7 +233,8 @@ class ImportResolver:
                     return used or (symbols[""],)
         return ()
 
-    def _rust_import(self, path: str, name: str) -> Iterable[str]:
+    def _rust_import(self, file: ParsedFile, name: str) -> Iterable[str]:
+        path = file.path
         folder, stem = posixpath.dirname(path), posixpath.basename(path).removesuffix(".rs")
         own = folder if stem in ("mod", "lib", "main") else posixpath.join(folder, stem)
         if name.startswith("mod "):
@@ -215,6 +249,8 @@ class ImportResolver:
             while parts and parts[0] == "super":
                 start, parts = posixpath.dirname(start), parts[1:]
             return self._rust_path(start, parts)
+        if f"mod {parts[0]}" in file.imports:  # a module that this file declares is nearer than any crate
+            return self._rust_path(own, parts, least=1)
         if parts[0] in self._crates:
             return self._rust_path(self._crates[parts[0]], parts[1:])
         return ()
@@ -223,8 +259,8 @@ class ImportResolver:
         holders = [folder for folder in self._crates.values() if path.startswith(folder + "/") or not folder]
         return max(holders, key=len, default=posixpath.dirname(path))
 
-    def _rust_path(self, start: str, parts: Sequence[str]) -> Iterable[str]:
-        for size in range(len(parts), -1, -1):
+    def _rust_path(self, start: str, parts: Sequence[str], *, least: int = 0) -> Iterable[str]:
+        for size in range(len(parts), least - 1, -1):
             base = posixpath.join(start, *parts[:size])
             for candidate in (
                 f"{base}.rs",
@@ -292,9 +328,9 @@ def _names_of(paths: Iterable[str]) -> frozenset[str]:
     """
     Give the names of files, with and without their endings, and of the folders they are in.
     """
-    names: set[str] = set()
-    for path in paths:
-        folder, _, name = path.rpartition("/")
-        names.update((name, name.split(".", 1)[0], folder.rpartition("/")[2]))
+    parts = [path.rsplit("/", 2) for path in paths]
+    names = {part[-1] for part in parts}
+    names.update([name.split(".", 1)[0] for name in names])
+    names.update([part[-2] for part in parts if len(part) > 1])
     names.discard("")
     return frozenset(names)

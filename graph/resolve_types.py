@@ -42,7 +42,10 @@ class TypeResolver:
     def _add_packaged(self, file: ParsedFile) -> None:
         package = file.package
         outer = [symbol.name for symbol in file.symbols if "." not in symbol.qualified]
-        for name in dict.fromkeys([*outer, posixpath.basename(file.path).split(".", 1)[0]]):
+        stem = posixpath.basename(file.path).split(".", 1)[0]
+        # Java knows what stands outside all classes of a Kotlin file as members of a class of this name.
+        facade = [f"{stem[:1].upper()}{stem[1:]}Kt"] if file.language == "kotlin" and stem else []
+        for name in dict.fromkeys([*outer, stem, *facade]):
             self._types[f"{package}.{name}" if package else name].append(file.path)
             self._packages[package][name].append(file.path)
         for symbol in file.symbols:
@@ -58,6 +61,18 @@ class TypeResolver:
         """
         Give the files behind an imported name: a type, a member of one, or the mentioned part of a package.
         """
+        found = self._find_whole(file, name)
+        if found or file.language != "scala":
+            return found
+        # A name of Scala may begin in any of the packages around it.
+        head, package = name.split(".", 1)[0], file.package
+        while package and not found:
+            if f"{package}.{head}" in self._types or f"{package}.{head}" in self._packages:
+                found = self._find_whole(file, f"{package}.{name}")
+            package = package.rpartition(".")[0]
+        return found
+
+    def _find_whole(self, file: ParsedFile, name: str) -> tuple[str, ...]:
         stem = name.removesuffix(".*")
         if not (file.language == "csharp" and stem in self._packages):
             parts = stem.split(".")
@@ -69,7 +84,7 @@ class TypeResolver:
             if found := self._inner.get(package, {}).get(last):
                 return (nearest(found, file.path),)
         if (name.endswith(".*") or file.language == "csharp") and stem in self._packages:
-            return self._of_package(file, stem)
+            return tuple(self._of_package(file, stem))
         return ()
 
     def is_inside(self, file: ParsedFile, name: str) -> bool:
@@ -78,10 +93,11 @@ class TypeResolver:
         """
         stem = name.removesuffix(".*")
         above = stem.rpartition(".")[0]
-        if stem.endswith((".R", ".BuildConfig")) or re.search(r"\.R\.\w+$|\.databinding\.", stem):
+        if re.search(r"\.(?:R|BuildConfig)(?:\.\w+)?$|\.databinding\.", stem):
             return False  # made by the Android build
-        # The last two may be a type and a member of it: com.shop.Tax.LOW
-        near = (stem, above) if file.language in ("csharp", "php") else (stem, above, above.rpartition(".")[0])
+        home, _, outer = above.rpartition(".")
+        # The last two may be a type and a member of it, com.shop.Tax.LOW; com.shop.tax.LOW is of another package.
+        near = (stem, above, home) if file.language not in ("csharp", "php") and outer[:1].isupper() else (stem, above)
         return any(package in self._packages for package in near if package)
 
     def is_package(self, name: str) -> bool:
@@ -101,10 +117,14 @@ class TypeResolver:
                     yield from found
         elif file.language in PACKAGED and file.package:
             yield from self._of_package(file, file.package)
+            outer = file.package.rpartition(".")[0] if file.language == "csharp" else ""
+            while outer:  # C# sees what the namespaces around its own declare
+                yield from self._of_package(file, outer)
+                outer = outer.rpartition(".")[0]
 
     def _of_package(self, file: ParsedFile, package: str) -> Iterable[str]:
         said = mentions(file)
-        for names in (self._packages[package], self._extensions.get(package, {})):
+        for names in (self._packages.get(package, {}), self._extensions.get(package, {})):
             for name in said & names.keys():
                 yield nearest(names[name], file.path)
 

@@ -116,13 +116,19 @@ def ruby(text: str) -> tuple[str, ...]:
 
 def php(text: str) -> tuple[str, ...]:
     """
-    Read the name of a use clause.
+    Read a use declaration with its braces opened, or the path of an include, marked by a leading ``./``.
 
-    >>> php(r"\\Shop\\Tax")
-    ('Shop.Tax',)
+    >>> php(r"use \\Shop\\{Tax, Money\\Rate as R};"), php("require_once __DIR__ . '/lib/tax.php'")
+    (('Shop.Tax', 'Shop.Money.Rate'), ('./lib/tax.php',))
     """
-    name = text.strip().strip("\\").replace("\\", ".")
-    return (name,) if name else ()
+    if not (match := re.match(r"\s*use\s+(?:(?:function|const)\s+)?([^;]+)", text)):
+        path = re.search(r"[\"']/?([\w./-]+\.(?:php|inc))[\"']\s*\)?$", text)
+        return (f"./{path[1]}",) if path else ()
+    head, brace, rest = match[1].partition("{")
+    names = rest.rpartition("}")[0] if brace else head
+    found = [re.sub(r"\s+as\s+\w+\s*$|^\s*(?:function|const)\s+", "", part) for part in names.split(",")]
+    whole = ((head if brace else "") + name.strip() for name in found if name.strip())
+    return tuple(re.sub(r"\s+", "", name).strip("\\").replace("\\", ".") for name in whole)
 
 
 def _opened(path: str) -> list[str]:

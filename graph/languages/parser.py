@@ -144,9 +144,7 @@ class _Reader:
         Put everything together.
         """
         symbols, bases = self.symbols_and_bases()
-        imports = {
-            name for node in self.captures.get("import", []) for name in self.language.read_import(self.text(node))
-        }
+        imports = {name for node in self.captures.get("import", []) for name in self.imported(node)}
         packages = self.captures.get("package", [])
         hidden = self.hidden()
         identifiers = frequent_identifiers(self.source, hidden)
@@ -165,6 +163,12 @@ class _Reader:
             package=".".join(self.package(node) for node in packages[: None if name == "scala" else 1]),
             mentions=type_names(self.source, hidden, identifiers) if name in _IMPLICIT else (),
         )
+
+    def imported(self, node: Node) -> tuple[str, ...]:
+        names = self.language.read_import(self.text(node))
+        if self.language.name != "rust" or not any(name.startswith("super") for name in names):
+            return names
+        return tuple(_seen_from_file(name, _inline_modules_around(node)) for name in names)
 
     def package(self, node: Node) -> str:
         return re.sub(r"\s+|;", "", self.text(node)).replace("\\", ".")
@@ -318,6 +322,26 @@ class _Reader:
         return sorted(
             (node.start_byte, node.end_byte) for name in ("comment", "string") for node in self.captures.get(name, [])
         )
+
+
+def _inline_modules_around(node: Node) -> int:
+    count, outer = 0, node.parent
+    while outer is not None:
+        count, outer = count + (outer.type == "mod_item"), outer.parent
+    return count
+
+
+def _seen_from_file(name: str, depth: int) -> str:
+    """
+    Say what a path of Rust, written inside *depth* modules of the same file, is to the file.
+
+    >>> _seen_from_file("super::Tax", 1), _seen_from_file("super::super::Tax", 1), _seen_from_file("super", 2)
+    ('self::Tax', 'super::Tax', 'self')
+    """
+    parts = name.split("::")
+    while depth and parts[:1] == ["super"]:
+        depth, parts = depth - 1, parts[1:]
+    return "::".join(parts if parts[:1] == ["super"] or name == "::".join(parts) else ["self", *parts])
 
 
 def _last_row(node: Node) -> int:

@@ -7,7 +7,8 @@
 
 ;; references
 (namespace_definition name: (namespace_name) @package)
-(namespace_use_clause . [(qualified_name) (name)] @import)
+(namespace_use_declaration) @import
+[(require_expression) (require_once_expression) (include_expression) (include_once_expression)] @import
 (function_call_expression function: (name) @call)
 (member_call_expression name: (name) @call)
 (scoped_call_expression name: (name) @call)

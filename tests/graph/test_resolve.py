@@ -99,6 +99,44 @@ HEADERS = {
     "Core/Tax.h": '#import "Rate.h"\n@interface Tax : Rule <Taxing>\n@end\n',
     "Core/Rate.h": "@protocol Taxing\n@end\n",
 }
+FRAMEWORK = {
+    "ShopKit/ShopKit/Core/Tax.m": "#import <ShopKit/Rate.h>\n#import <Foundation/Foundation.h>\n",
+    "ShopKit/ShopKit/include/Rate.h": "@protocol Taxing\n@end\n",
+    "OtherKit/include/Rate.h": "@protocol Taxing\n@end\n",
+}
+STANDARD = {"src/a.c": "#include <errno.h>\n#include <uv.h>\n", "include/uv/errno.h": "", "include/uv.h": ""}
+INLINE = {
+    "core/src/lib.rs": "pub mod tax;\n",
+    "core/src/tax/mod.rs": "mod vat;\nmod rates;\npub use vat::deep::Vat;\nuse rates::Rate;\nuse log::info;\n",
+    "core/src/tax/vat.rs": "mod tests {\n use super::*;\n mod more { use super::super::super::rates::Rate; }\n}\n",
+    "core/src/tax/vat/deep.rs": "",
+    "core/src/tax/rates.rs": "#[cfg(test)]\nmod tests {\n    use super::Rate;\n}\n",
+    "log/src/lib.rs": "",
+}
+RELATIVE = {
+    "Tax.scala": "package shop.core\nimport money.Amount\nimport rates._\nimport java.util.List\nclass Tax(low: Low)\n",
+    "Amount.scala": "package shop.money\nclass Amount\n",
+    "Low.scala": "package shop.core.rates\nclass Low\n",
+    "Other.scala": "package other.money\nclass Amount\n",
+}
+FACADE = {
+    "a/Use.java": "package com.shop;\nimport com.shop.texts.LoudKt;\nclass Use {}\n",
+    "b/loud.kt": "package com.shop.texts\nfun loud(text: String) = text\n",
+}
+NAMESPACES = {
+    "Shop/Money/Amount.cs": "namespace Shop.Money.Rounding;\nclass Amount { TaxRule rule; Other.Cart cart; }\n",
+    "Shop/TaxRule.cs": "namespace Shop;\nclass TaxRule {}\n",
+    "Other/TaxRule.cs": "namespace Other;\nclass TaxRule {}\n",
+}
+GROUPED = {
+    "src/Cart.php": "<?php\nnamespace Shop;\nuse Shop\\Money\\{Amount, Rates\\Low as L};\n"
+    "use function Shop\\Texts\\loud;\nrequire_once __DIR__ . '/../lib/helper.php';\n"
+    "require __DIR__ . '/../vendor/autoload.php';\n",
+    "src/Money/Amount.php": "<?php\nnamespace Shop\\Money;\nclass Amount {}\n",
+    "src/Money/Low.php": "<?php\nnamespace Shop\\Money\\Rates;\nclass Low {}\n",
+    "src/texts.php": "<?php\nnamespace Shop\\Texts;\nfunction loud() {}\n",
+    "lib/helper.php": "<?php\n",
+}
 WORKSPACE = {
     "packages/app/src/main.ts": "import { vat } from '@shop/tax'\nimport x from '@shop/tax/rates'\n"
     "import y from '#money'\nimport z from 'views/cart'\nimport css from './page.css?inline'\n",
@@ -148,6 +186,23 @@ def resolved(sources: dict[str, str], path: str, **options: object) -> tuple[str
         (ONE_PACKAGE, "a/Tax.kt", ("a/Rate.kt",)),
         (KOTLIN, "a/Use.kt", ("b/Loud.kt",)),
         (HEADERS, "Core/Tax.h", ("Core/Rate.h",)),
+        (FRAMEWORK, "ShopKit/ShopKit/Core/Tax.m", ("ShopKit/ShopKit/include/Rate.h",)),
+        (STANDARD, "src/a.c", ("include/uv.h",)),
+        (
+            INLINE,
+            "core/src/tax/mod.rs",
+            ("core/src/tax/rates.rs", "core/src/tax/vat.rs", "core/src/tax/vat/deep.rs", "log/src/lib.rs"),
+        ),
+        (INLINE, "core/src/tax/vat.rs", ("core/src/tax/rates.rs",)),
+        (INLINE, "core/src/tax/rates.rs", ()),
+        (RELATIVE, "Tax.scala", ("Amount.scala", "Low.scala")),
+        (FACADE, "a/Use.java", ("b/loud.kt",)),
+        (NAMESPACES, "Shop/Money/Amount.cs", ("Shop/TaxRule.cs",)),
+        (
+            GROUPED,
+            "src/Cart.php",
+            ("lib/helper.php", "src/Money/Amount.php", "src/Money/Low.php", "src/texts.php"),
+        ),
     ],
 )
 def test_imports_are_resolved_to_files(sources: dict[str, str], path: str, targets: tuple[str, ...]) -> None:
@@ -214,6 +269,31 @@ def test_a_manifest_that_is_broken_costs_its_names_only(tmp_path: Path, caplog: 
         ({"a.ts": "import './b'\nimport './logo.png'\n"}, "a.ts", ("logo.png",), {"missing": 1, "apart": 1}),
         ({"a.rs": "use crate::gone::Gone;\nuse std::fmt;\n"}, "a.rs", (), {"missing": 1, "outside": 1}),
         ({"a.rb": "require_relative 'gone'\nrequire 'json'\n"}, "a.rb", (), {"missing": 1, "outside": 1}),
+        (
+            {"shop/__init__.py": "", "shop/a.py": "from shop.testing.runner import Run\nfrom shop.gone import Gone\n"},
+            "shop/a.py",
+            ("shop/testing/runner.py",),
+            {"apart": 1, "missing": 1},
+        ),
+        (
+            {"src/a.c": '#include "stdio.h"\n#include "openssl/ssl.h"\n#include "src/made.h"\n'},
+            "src/a.c",
+            (),
+            {"outside": 2, "missing": 1},
+        ),
+        (
+            {"src/lib.rs": "mod tests {\n use super::*;\n mod more { use super::*; }\n}\n"},
+            "src/lib.rs",
+            (),
+            {"inside": 1},
+        ),
+        (GROUPED, "src/Cart.php", (), {"inside": 4, "outside": 1}),
+        (
+            {"A.java": "package shop;\nimport shop.lent.Gone;\nimport shop.Gone.LOW;\nimport shop.BuildConfig.ID;\n"},
+            "A.java",
+            (),
+            {"missing": 1, "outside": 2},
+        ),
         (
             {"A.java": "package shop;\nimport shop.Gone;\nimport java.util.List;\n"},
             "A.java",
