@@ -143,7 +143,7 @@ def _walk(top: str) -> Iterator[tuple[str, str, Stamp]]:
         folder, prefix = waiting.pop()
         try:
             with os.scandir(folder) as scan:
-                items = sorted(scan, key=lambda item: item.name)
+                items = list(scan)
         except OSError:
             continue
         for item in items:

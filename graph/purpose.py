@@ -100,12 +100,15 @@ def lead(text: str, count: int) -> str:
     >>> lead("Money\\n\\nAmounts of money and how to round them. And so on.", 1)
     'Amounts of money and how to round them.'
     """
-    paragraphs = (_TODO.split(" ".join(paragraph.split()), 1)[0].rstrip() for paragraph in re.split(r"\n\s*\n", text))
-    told = [kept for paragraph in paragraphs if (kept := [part for part in _parts(paragraph) if _is_told(part)])]
-    if not told:
-        return ""
-    first = next((parts for parts in told if len(" ".join(parts).split()) > 2), told[0])
-    return clip(" ".join(first[:count]))
+    chosen: list[str] = []
+    for paragraph in re.split(r"\n\s*\n", text):
+        parts = _parts(_TODO.split(" ".join(paragraph.split()), 1)[0].rstrip())
+        told = [part for part in parts if _is_told(part)]
+        if len(" ".join(told).split()) > 2:
+            chosen = told
+            break
+        chosen = chosen or told
+    return clip(" ".join(chosen[:count]))
 
 
 def _parts(paragraph: str) -> list[str]:
