@@ -44,9 +44,8 @@ _PLAIN_WORDS = (
     " save read write size next State"
 )
 _PLAIN_NAMES = frozenset(_PLAIN_WORDS.split())
-_SAID_OF_EVERY_OBJECT = frozenset(
-    ("toString", "equals", "hashCode", "clone", "finalize", "to_s", "inspect", "description")
-)
+_EVERY_OBJECT = "toString equals hashCode clone finalize to_s inspect description Dispose ToString Equals GetHashCode"
+_SAID_OF_EVERY_OBJECT = frozenset(_EVERY_OBJECT.split())
 _FEW_SYMBOLS = 3
 
 

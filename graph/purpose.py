@@ -26,6 +26,9 @@ _NOTE = re.compile(
     re.IGNORECASE,
 )
 _TODO = re.compile(r"\b(?:TODO|FIXME|XXX)\b")
+_RULER = re.compile(r"^\W*([-=~*#_])\1+ .* \1\1+\W*$")
+"""A heading between lines."""
+_DRAWN = re.compile(r"[_|\\/]")
 _EMPTY_WORDS = frozenset(
     [
         "a",
@@ -42,6 +45,12 @@ _EMPTY_WORDS = frozenset(
         "type",
         "object",
         "constructor",
+        "defines",
+        "initializes",
+        "new",
+        "instance",
+        "gets",
+        "sets",
     ]
 )
 _WHAT = {"css": "Style sheets for", "html": "Templates for", "shell": "Scripts:", "sql": "SQL for"}
@@ -117,12 +126,16 @@ def _parts(paragraph: str) -> list[str]:
 
 def _is_told(sentence: str) -> bool:
     """
-    Whether a sentence says what something is, and is no note to developers, heading or lead-in to a list.
+    Whether a sentence says what something is, and is no note to developers, heading, lead-in to a list or drawing.
 
     >>> [_is_told(text) for text in ("Rounds money.", "PLEASE NOTE: keep both.", "Set up here:", "TODO: own menu?")]
     [True, False, False, False]
+    >>> [_is_told(text) for text in ("--- public function ---", "___| | | |_ for OpenVMS", "Reads a -- b.")]
+    [False, False, True]
     """
-    if not re.search(r"[^\W\d_]{2}", sentence) or _NOTE.search(sentence):
+    if not re.search(r"[^\W\d_]{2}", sentence) or _NOTE.search(sentence) or _RULER.search(sentence):
+        return False
+    if 3 * len(_DRAWN.findall(sentence)) > len("".join(sentence.split())):  # a picture made of signs
         return False
     shouted = sentence.isupper() and len(sentence.split()) > 1
     return not (shouted or sentence.endswith((":", ":.")))
@@ -180,17 +193,23 @@ def _told_of(name: str, said: str) -> str:
     """
     Put a name before what is said of it, unless that begins with it; nothing where it says no more than the name.
 
-    >>> _told_of("Rate", "A rate of VAT"), _told_of("Rate", "Rate is a rate of VAT."), _told_of("Rate", "Class Rate.")
-    ('Rate: A rate of VAT.', 'Rate is a rate of VAT.', '')
+    >>> _told_of("Rate", "A rate of VAT"), _told_of("rate_of", "rate_of() gives VAT."), _told_of("Rate", "Class Rates.")
+    ('Rate: A rate of VAT.', 'rate_of() gives VAT.', '')
     """
     words = set(re.findall(r"\w+", said.casefold())) - _EMPTY_WORDS
-    if not words or words <= {
-        name.casefold(),
-        *re.findall(r"\w+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold()),
-    }:
+    if (
+        not words
+        or re.fullmatch(r"(?:class|interface|enum|struct)\s+\w+\W*", said, re.IGNORECASE)
+        or words
+        <= {
+            name.casefold(),
+            *re.findall(r"\w+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold()),
+        }
+    ):
         return ""
     last = name.rpartition(".")[2]
-    return _sentence(said if said.startswith((f"{name} ", f"{last} ")) else f"{name}: {said}")
+    begins = said.startswith((f"{name} ", f"{last} ", f"{last}() ", f"{last}: "))
+    return _sentence(said if begins else f"{name}: {said}")
 
 
 def _names(verb: str, names: Sequence[str]) -> str:

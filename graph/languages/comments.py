@@ -16,13 +16,15 @@ _TAG_SECTION = re.compile(
     r"|(?:Args|Arguments|Parameters?|Returns?|Raises|Yields|Examples?|See Also|References|Attributes"
     r"|Throws|Usage|"
     r"Keyword Args|Panics|Errors|Safety)\s*:?\s*$|\#+ (?:Examples?|Arguments|Panics|Errors|Safety"
-    r"|Returns?)\s*$)",
+    r"|Returns?)\s*$|<(?:param|typeparam|returns|value|exception|response|permission|example|seealso)\b)",
     re.MULTILINE,
 )
 _UNDERLINE = re.compile(r"^\s*([-=~^*\"`#])\1{2,}\s*$", re.MULTILINE)
+_REFERENCE = re.compile(r'<(?:see|paramref|typeparamref)\s+\w+="(?:[A-Z]:)?(?:\w+\.)*(\w+)[^"<>]*"\s*/>')
+"""Of C#, to a type or a parameter: its name is part of the sentence."""
 _LICENCE = re.compile(
     r"licen[sc]e|copyright|spdx-|all rights reserved|\(c\) \d{4}"
-    r"|eslint-|frozen_string_literal|rubocop|-\*-|vim:|coding[:=]",
+    r"|eslint-|swift-tools-version|frozen_string_literal|rubocop|-\*-|vim:|coding[:=]",
     re.IGNORECASE,
 )
 
@@ -43,6 +45,8 @@ def clean_doc(text: str, limit: int = LONGEST_DOC) -> str:
     ...  * @param from start
     ...  */''')
     'Finds the way with Router.'
+    >>> clean_doc('/// <summary>Is a <see cref="T:Shop.Tax{T}"/>.</summary>\\n/// <param name="t">Of it.</param>')
+    'Is a Tax.'
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text.lstrip().startswith(("/*", "//", "#", "--", ";", "%", "<!--")):
@@ -68,6 +72,7 @@ def is_licence(text: str) -> bool:
 def _without_markup(text: str) -> str:
     text = re.sub(r"\{@\w+\s+([^}]*)\}", r"\1", text)
     text = re.sub(r":[a-z:]+:`~?\.?([^`<]*?)\s*(?:<[^>]*>)?`", r"\1", text)
+    text = _REFERENCE.sub(r"\1", text)
     text = re.sub(r"</?[A-Za-z][^<>\n]{0,200}>", " ", text)
     text = re.sub(r"`{1,3}([^`\n]*)`{1,3}_{0,2}", r"\1", text)
     text = re.sub(r"!?\[([^\]\n]*)\]\([^)\n]*\)", r"\1", text)

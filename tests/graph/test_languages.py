@@ -73,6 +73,26 @@ def test_prose_is_not_counted_as_identifiers() -> None:
     assert parsed.identifiers == ("value", "compute")
 
 
+def test_what_a_tool_is_told_is_no_documentation() -> None:
+    parsed = parse_file("Package.swift", b"// swift-tools-version:5.9\nimport PackageDescription\n", blob="b")
+
+    assert parsed.doc == ""
+
+
+def test_a_name_that_documentation_of_csharp_refers_to_stays_in_its_sentence() -> None:
+    source = b"""/// <summary>
+/// Resolves <see cref="Shop.Tax{T}" /> from <paramref name="cart"/>.
+/// </summary>
+/// <param name="cart">What is paid.</param>
+/// <returns>The tax.</returns>
+class TaxResolver {}
+"""
+
+    parsed = parse_file("TaxResolver.cs", source, blob="b")
+
+    assert [symbol.doc for symbol in parsed.symbols] == ["Resolves Tax from cart."]
+
+
 def test_bytes_that_are_not_utf8_cost_only_themselves() -> None:
     parsed = parse_file("a.py", b'def caf\xe9():\n    pass\n\ndef after():\n    """Na\xefve."""\n', blob="b")
 
