@@ -82,7 +82,7 @@ def make_cards(
         cards.append(
             ModuleCard(
                 id=module.id,
-                title=title_of(module.id),
+                title=title_of(module.id, run=_is_run(module)),
                 path=module.path,
                 purpose=purpose_from(doc, symbols, own),
                 files=module.files,
@@ -96,25 +96,42 @@ def make_cards(
     return tuple(cards), tuple(file_cards)
 
 
-def title_of(id: str) -> str:
+def title_of(id: str, *, run: bool = False) -> str:
     """
     Make a title for people out of a module id.
 
+    Args:
+        id: The module id.
+        run: Whether its last part names no folder or file but how the names of its files begin, see `graph.modules`.
+
     >>> title_of("algorithms/shortest_paths"), title_of("core/routing/AStarRouter"), title_of("(root)")
     ('Shortest paths (algorithms)', 'A star router (core/routing)', 'Top level')
-    >>> title_of("plugins/c-f")
-    'Names from c to f (plugins)'
+    >>> title_of("plugins/c-f", run=True), title_of("lib/cu", run=True)
+    ('Names from c to f (plugins)', 'Names with cu (lib)')
     """
     if id == "(root)":
         return "Top level"
     parent, _, last = id.rpartition("/")
-    if run := re.fullmatch(r"(\w{1,2})-(\w{1,2})", last):
-        last = f"Names from {run[1]} to {run[2]}"
+    if run:
+        first, dash, final = last.partition("-")
+        last = f"Names from {first} to {final}" if dash else f"Names with {first}"
         return f"{last} ({parent})" if parent else last
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_\-.]+", " ", last).split()
     flat = " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in words) or last
     title = flat[0].upper() + flat[1:]
     return f"{title} ({parent})" if parent else title
+
+
+def _is_run(module: ModuleFiles) -> bool:
+    """
+    Tell whether a module holds what begins as its id says, between two beginnings or with one.
+    """
+    last = module.id.rpartition("/")[2].casefold()
+    first, _, final = last.partition("-")
+    below = sorted({path[len(module.path) :].lstrip("/").split("/", 1)[0].casefold() for path in module.files})
+    stems = {name.split(".", 1)[0] for name in below}
+    named = posixpath.basename(module.path).casefold() == last  # a folder of that name
+    return not named and last not in stems and below[0].startswith(first) and below[-1].startswith(final or first)
 
 
 def main_symbols(files: Iterable[FileCard], used: Mapping[str, int]) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ def clean_doc(text: str, limit: int = LONGEST_DOC) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text.lstrip().startswith(("/*", "//", "#", "--", ";", "%", "<!--")):
         text = _MARKERS.sub("", text)
-        text = re.sub(r"\s*(?:\*+/|-->)\s*$", "", text)
+        text = re.sub(r"[ \t]*(?:\*+/|-->)[ \t]*$", "", text, flags=re.MULTILINE).rstrip()
         text = re.sub(r"^\s*(?:[\\@]brief)\b\s*", "", text)
     if (section := _TAG_SECTION.search(text)) is not None:
         text = text[: section.start()]
@@ -60,6 +60,17 @@ def clean_doc(text: str, limit: int = LONGEST_DOC) -> str:
     paragraphs = (" ".join(part.split()) for part in re.split(r"\n\s*\n", text))
     joined = "\n\n".join(part for part in paragraphs if part)
     return joined if len(joined) <= limit else joined[:limit].rsplit(" ", 1)[0].rstrip()
+
+
+def is_heading(text: str) -> bool:
+    """
+    Tell whether a comment is a few words between two lines of signs.
+
+    >>> is_heading("/*--------\\n * Sorted sets\\n *--------*/"), is_heading("/* Sorted sets */")
+    (True, False)
+    """
+    framed = re.fullmatch(r"/\*[-=*#~]{6,}(.*?)[-=*#~]{6,}\*?/", text.strip(), re.DOTALL)
+    return framed is not None and len(re.findall(r"\w+", framed[1])) < 8
 
 
 def is_licence(text: str) -> bool:

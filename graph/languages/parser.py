@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tree_sitter import Node, Point, QueryCursor, Tree
 
-from graph.languages.comments import clean_doc, is_licence
+from graph.languages.comments import clean_doc, is_heading, is_licence
 from graph.languages.identifiers import frequent_identifiers, type_names
 from graph.languages.registry import Grammar, Language, language_in, language_of, load_grammar
 from graph.parsed import ParsedFile, Symbol
@@ -300,7 +300,7 @@ class _Reader:
             text = self.text(node).rstrip("\n")
             if is_licence(text) or text.startswith("#!"):
                 block = []
-            elif node.start_byte not in self.used:
+            elif node.start_byte not in self.used and not is_heading(text):
                 block.append(text)
         return clean_doc("\n".join(block))
 
