@@ -47,7 +47,7 @@ class ParsedFile:
         calls: Names it calls, sorted, without repeats.
         identifiers: Distinct identifiers, most frequent first.
         bases: (qualified class, name of what it inherits from), in order of appearance.
-        package: The package the file declares itself, for languages that do so; else empty.
+        package: The package or namespace the file declares itself, for languages that do so; else empty.
         mentions: Capitalised names it uses beside *identifiers*, sorted, where a type may be used without an import.
     """
 

@@ -35,6 +35,8 @@ class TypeResolver:
             if file.language in PACKAGED:
                 self._add_packaged(file)
             elif file.language in MENTIONED:
+                for name in filter(None, file.package.split(".")):  # a namespace is of many files, and of none of them
+                    self._declared[file.language, name].update((file.path, ""))
                 for symbol in file.symbols:
                     if symbol.kind in _TYPES and len(symbol.name) >= _SHORTEST_TYPE:
                         self._declared[file.language, symbol.name].add(file.path)

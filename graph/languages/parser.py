@@ -138,6 +138,7 @@ class _Reader:
         }
         self.comments = {_last_row(node): node for node in self.captures.get("comment", [])}
         self.used: set[int] = set()
+        self.namespaces: dict[str, None] = {}
 
     def read(self) -> ParsedFile:
         """
@@ -160,7 +161,9 @@ class _Reader:
             calls=tuple(sorted({self.text(node) for node in self.captures.get("call", [])})),
             identifiers=identifiers,
             bases=bases,
-            package=".".join(self.package(node) for node in packages[: None if name == "scala" else 1]),
+            package=".".join(
+                [self.package(node) for node in packages[: None if name == "scala" else 1]] or self.namespaces
+            ),
             mentions=type_names(self.source, hidden, identifiers) if name in _IMPLICIT else (),
         )
 
@@ -201,6 +204,9 @@ class _Reader:
             node = definition.node
             while stack and stack[-1][0] <= node.start_byte:
                 stack.pop()
+            if definition.kind == "module" and _is_namespace(node):
+                self.namespaces[definition.name] = None
+                continue
             outer, outer_kind = (stack[-1][1], stack[-1][2]) if stack else ("", "")
             if outer_kind and outer_kind not in _CLASS_LIKE:
                 continue
@@ -342,6 +348,17 @@ def _seen_from_file(name: str, depth: int) -> str:
     while depth and parts[:1] == ["super"]:
         depth, parts = depth - 1, parts[1:]
     return "::".join(parts if parts[:1] == ["super"] or name == "::".join(parts) else ["self", *parts])
+
+
+def _is_namespace(node: Node) -> bool:
+    """
+    Tell whether a module of Ruby only says where the classes in it belong, as a namespace does elsewhere: named first
+    on every card, and before every name, it would say nothing.
+    """
+    kinds = {child.type for child in body.named_children} if (body := node.child_by_field_name("body")) else set()
+    return not kinds.isdisjoint({"class", "module"}) and kinds.isdisjoint(
+        {"method", "singleton_method", "singleton_class"}
+    )
 
 
 def _last_row(node: Node) -> int:

@@ -526,15 +526,15 @@ module Shop
 end
 """,
     symbols=(
-        ("module", "Shop", ""),
-        ("class", "Shop.Tax", "Computes value added tax."),
-        ("constant", "Shop.Tax.DEFAULT_RATE", ""),
-        ("method", "Shop.Tax.of", "The tax of a cart."),
-        ("method", "Shop.Tax.lookup", ""),
+        ("class", "Tax", "Computes value added tax."),
+        ("constant", "Tax.DEFAULT_RATE", ""),
+        ("method", "Tax.of", "The tax of a cart."),
+        ("method", "Tax.lookup", ""),
     ),
     imports=("./rates", "shop/money"),
     calls=("find", "new", "require", "require_relative", "total"),
-    bases=(("Shop.Tax", "Base"),),
+    bases=(("Tax", "Base"),),
+    package="Shop",
 )
 
 PHP = Sample(

@@ -85,6 +85,11 @@ EXTENSIONS = {
     "Shop/Texts/Loud.cs": "namespace Shop.Texts;\npublic static class Loud\n"
     "{ public static string Shout(this string s) => s; }\n",
 }
+NAMESPACE = {
+    "lib/shop.rb": "module Shop\n  def self.open; end\nend\n",
+    "lib/shop/tax.rb": "module Shop\n  class Tax\n    def of(cart) = Shop::Rate.find(cart)\n  end\nend\n",
+    "lib/shop/rate.rb": "module Shop\n  class Rate\n  end\nend\n",
+}
 ONE_PACKAGE = {
     "a/Tax.kt": "package shop\nclass Tax { val rate = Rate() }\n",
     "a/Rate.kt": "package shop\nclass Rate\n",
@@ -183,6 +188,7 @@ def resolved(sources: dict[str, str], path: str, **options: object) -> tuple[str
         (EXTENSIONS, "Shop/Tax.cs", ("Shop/Texts/Loud.cs",)),
         (SWIFT, "Sources/Shop/Tax.swift", ("Sources/Shop/Rate.swift",)),
         (AUTOLOADED, "app/models/cart.rb", ("app/models/tax_rate.rb",)),
+        (NAMESPACE, "lib/shop/tax.rb", ("lib/shop/rate.rb",)),
         (ONE_PACKAGE, "a/Tax.kt", ("a/Rate.kt",)),
         (KOTLIN, "a/Use.kt", ("b/Loud.kt",)),
         (HEADERS, "Core/Tax.h", ("Core/Rate.h",)),
