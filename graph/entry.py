@@ -16,3 +16,13 @@ class Entry:
     path: str
     blob: str
     size: int
+
+
+def readable_path(raw: bytes) -> str:
+    """
+    Give a path as text. Bytes that are not UTF-8 are spelled out, so that two names stay two.
+
+    >>> print(readable_path("größe.py".encode()), readable_path(b"gr\\xf6\\xdfe.py"))
+    größe.py gr\\xf6\\xdfe.py
+    """
+    return raw.decode("utf-8", "backslashreplace")

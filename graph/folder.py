@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from graph.entry import Entry
+from graph.entry import Entry, readable_path
 from graph.values import RepositoryError, write_atomically
 
 LARGEST_HASHED = 4 << 20
@@ -148,7 +148,7 @@ def _walk(top: str) -> Iterator[tuple[str, str, Stamp]]:
             continue
         for item in items:
             name = item.name
-            path = prefix + (name if name.isascii() else os.fsencode(name).decode("utf-8", "replace"))
+            path = prefix + (name if name.isascii() else readable_path(os.fsencode(name)))
             if item.is_symlink():
                 continue
             if item.is_dir(follow_symlinks=False):

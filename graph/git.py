@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, cast
 
+from graph.entry import readable_path
 from graph.values import RepositoryError
 
 _SAFE = (
@@ -102,7 +103,7 @@ def renames_between(directory: Path, old: str, new: str) -> dict[str, str]:
     """
     arguments = ["diff", "--name-status", "-z", "-M40%", "-l4000", "--diff-filter=R", "--no-ext-diff", "--no-textconv"]
     told = run_git(directory, [*arguments, old, new, "--"], check=False) or b""
-    tokens = told.decode("utf-8", "replace").split("\0")
+    tokens = [readable_path(token) for token in told.split(b"\0")]
     return {tokens[at + 1]: tokens[at + 2] for at in range(0, len(tokens) - 2, 3)}
 
 

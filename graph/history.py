@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from graph.entry import readable_path
 from graph.git import git_directory, resolve_commit, run_git, stream_git
 from graph.messages import is_bot, requirement_of
 from graph.selection import reason_apart
@@ -322,9 +323,9 @@ def _parse_log(pieces: Iterable[bytes]) -> Iterator[Change]:
         status = token.strip()
         if not status:
             continue
-        path = _path(next(tokens, b""))
+        path = readable_path(next(tokens, b""))
         if status[:1] in (b"R", b"C"):
-            new = _path(next(tokens, b""))
+            new = readable_path(next(tokens, b""))
             if status[:1] == b"R":
                 renames.append((path, new))
                 unchanged += status == b"R100"
@@ -341,10 +342,6 @@ def _tokens(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield from whole
     if rest:
         yield rest
-
-
-def _path(token: bytes) -> str:
-    return token.decode("utf-8", "replace")
 
 
 def _change(head: list[str], paths: list[str], renames: list[tuple[str, str]], unchanged: int) -> Change:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-from graph.entry import Entry
+from graph.entry import Entry, readable_path
 from graph.folder import FolderStore, read_folder
 from graph.git import BlobReader, git_directory, renames_between, resolve_commit, run_git
 from graph.values import RepositoryError
@@ -160,7 +160,7 @@ def _tree_entries(listing: bytes) -> Iterator[Entry]:
         mode, kind, blob, size = head.split()
         if kind == b"blob" and mode != b"120000":
             # A file missing from a partial clone has the size "-": reading it will say so.
-            yield Entry(path.decode("utf-8", "replace"), blob.decode("ascii"), int(size) if size.isdigit() else 0)
+            yield Entry(readable_path(path), blob.decode("ascii"), int(size) if size.isdigit() else 0)
 
 
 def _repository_name(place: Path) -> str:

@@ -90,6 +90,24 @@ def test_file_names_with_spaces_and_other_scripts_are_read(tmp_path: Path) -> No
         assert all(snapshot.read(name).decode() == f"# {name}\n" for name in names)
 
 
+@pytest.mark.parametrize("in_git", [True, False])
+def test_names_that_are_not_utf8_stay_apart(in_git: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    repository = GitRepository.create(folder)
+    for name in (b"a\xfe.py", b"a\xff.py"):
+        (Path(os.fsdecode(os.fsencode(folder) + b"/" + name))).write_bytes(name)
+    if in_git:
+        repository.commit("Names of another time")
+    else:
+        shutil.rmtree(folder / ".git")
+
+    with open_snapshot(folder) as snapshot:
+        assert [(entry.path, snapshot.read(entry.path)) for entry in snapshot.files] == [
+            ("a\\xfe.py", b"a\xfe.py"),
+            ("a\\xff.py", b"a\xff.py"),
+        ]
+
+
 def test_links_are_never_followed(tmp_path: Path) -> None:
     repository = GitRepository.create(tmp_path / "r")
     repository.write({"a/b.py": "x = 1\n"})
