@@ -31,6 +31,8 @@ _FOLDERS = {reason: frozenset(names.split()) for reason, names in _FOLDER_NAMES.
 _TOP_NAMES = "spec specs doc man manual website build out target deps dist extern external externals"
 _AT_THE_TOP_ONLY = frozenset(_TOP_NAMES.split())
 _TEST_ENDINGS = ("-test", "-tests", "_tests", ".tests", ".test")
+_TEST_TARGET = re.compile(r"\wTests$")
+"""A target of Xcode or a project of .NET: ``ShopUITests``, ``IntegrationTests``."""
 _TEST_NAME = re.compile(
     r"^(?:test_.*|.*_tests?|conftest|runtests|tests?)\.(?:py|pyi|go|rb|c|cc|cpp|cxx|rs|php|dart|exs|ml|lua)$"
     r"|^.*(?:Test|Tests|TestCase|IT|ITCase|Spec|Specs|TestUtils?)\.(?:java|kts?|scala|groovy|cs|swift|php|mm?|cpp|cc)$"
@@ -67,7 +69,7 @@ def reason_apart(path: str) -> str | None:
         return "hidden"
     if (reason := reason_of_folder(folder)) is not None:
         return reason
-    if _TEST_NAME.match(name):
+    if _TEST_NAME.match(name) or (name.endswith(".rb") and "spec" in folder.split("/")):
         return "test"
     if _GENERATED_NAME.search(name) or _MIGRATION.search(path):
         return "generated"
@@ -89,7 +91,9 @@ def reason_of_folder(path: str) -> str | None:
     for reason, names in _FOLDERS.items():
         if not names.isdisjoint(telling):
             return reason
-    return "test" if any(folder.endswith(_TEST_ENDINGS) for folder in folders) else None
+    if any(folder.endswith(_TEST_ENDINGS) for folder in folders):
+        return "test"
+    return "test" if any(_TEST_TARGET.search(folder) for folder in path.split("/")) else None
 
 
 def reason_unreadable(path: str, data: bytes) -> str | None:

@@ -177,6 +177,9 @@ def test_one_more_sibling_changes_only_the_module_it_joins() -> None:
         ("web/src/Cart.test.tsx", "test"),
         ("tax/vat_test.go", "test"),
         ("spec/tax_spec.rb", "test"),
+        ("ShopKit/ShopKitTests/Helpers/Cart.swift", "test"),
+        ("src/IntegrationTests/Cart.cs", "test"),
+        ("gems/shop/spec/support/cart.rb", "test"),
         ("docs/conf.py", "documentation"),
         ("examples/first.py", "example"),
         ("shop/locale/de/formats.py", "translation"),
@@ -192,6 +195,8 @@ def test_one_more_sibling_changes_only_the_module_it_joins() -> None:
         ("shop/documents/views.py", None),
         ("src/build/plan.ts", None),
         ("shop/latest.py", None),
+        ("shop/contests/cart.py", None),
+        ("web/src/openapi/spec/reader.ts", None),
     ],
 )
 def test_files_that_are_not_the_repositorys_own_source_are_kept_apart(path: str, reason: str | None) -> None:
