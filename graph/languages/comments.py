@@ -51,7 +51,7 @@ def clean_doc(text: str, limit: int = LONGEST_DOC) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text.lstrip().startswith(("/*", "//", "#", "--", ";", "%", "<!--")):
         text = _MARKERS.sub("", text)
-        text = re.sub(r"[ \t]*(?:\*+/|-->)[ \t]*$", "", text, flags=re.MULTILINE).rstrip()
+        text = re.sub(r"[ \t]*\*+/[ \t]*$|\s*-->\s*\Z", "", text, flags=re.MULTILINE).rstrip()
         text = re.sub(r"^\s*(?:[\\@]brief)\b\s*", "", text)
     if (section := _TAG_SECTION.search(text)) is not None:
         text = text[: section.start()]
