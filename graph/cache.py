@@ -13,7 +13,7 @@ from types import TracebackType
 
 log = logging.getLogger("signpost.graph")
 
-PARSER_VERSION = "9"
+PARSER_VERSION = "10"
 """Part of every key. Raise it whenever the parser or a query file gives something else for the same bytes."""
 
 

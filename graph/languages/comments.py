@@ -23,7 +23,7 @@ _UNDERLINE = re.compile(r"^\s*([-=~^*\"`#])\1{2,}\s*$", re.MULTILINE)
 _REFERENCE = re.compile(r'<(?:see|paramref|typeparamref)\s+\w+="(?:[A-Z]:)?(?:\w+\.)*(\w+)[^"<>]*"\s*/>')
 """Of C#, to a type or a parameter: its name is part of the sentence."""
 _LICENCE = re.compile(
-    r"licen[sc]e|copyright|spdx-|all rights reserved|\(c\) \d{4}"
+    r"licen[sc]e|copyright|spdx-|all rights reserved|\(c\) \d{4}|according to those terms"
     r"|eslint-|swift-tools-version|frozen_string_literal|rubocop|-\*-|vim:|coding[:=]",
     re.IGNORECASE,
 )

@@ -73,6 +73,17 @@ def test_prose_is_not_counted_as_identifiers() -> None:
     assert parsed.identifiers == ("value", "compute")
 
 
+def test_the_end_of_a_licence_is_no_documentation() -> None:
+    source = b"""// Licensed under the MIT license <LICENSE-MIT>, at your
+// option. This file may not be copied, modified, or distributed
+// except according to those terms.
+
+pub fn vat() {}
+"""
+
+    assert parse_file("vat.rs", source, blob="b").doc == ""
+
+
 def test_what_a_tool_is_told_is_no_documentation() -> None:
     parsed = parse_file("Package.swift", b"// swift-tools-version:5.9\nimport PackageDescription\n", blob="b")
 
