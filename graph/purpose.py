@@ -21,7 +21,8 @@ _NOTE = re.compile(
     r"|\b(?:TODO|FIXME|XXX)\b|\bnoqa\b|\bpylint\b|\beslint\b|https?://\S+$"
     r"|\bcircular (?:import|dependenc|reference)|\bbackwards?[- ]compatib|\blegacy reasons\b|\bset up here\b"
     r"|\b(?:edit|editing|modify|modifying|change|changing|update|updating) this file\b|\bkeep (?:\w+ )?(?:in )?sync\b"
-    r"|\b(?:do not|don't|never|should(?: only| not)?|must(?: not)?) (?:be )?(?:import|edit|remove|use[d]? directly)"
+    r"|\b(?:do not|don't|never|should(?: only| not)?|must(?: not)?) (?:be )?"
+    r"(?:import|export|edit|remove|use[d]? directly)"
     r"|\bimport(?:ed|ing)? (?:\w+ ){0,3}(?:from )?here\b|\bfor maintainability\b|\bleft here for reference\b",
     re.IGNORECASE,
 )

@@ -130,6 +130,7 @@ def test_a_damaged_history_file_is_refused(tmp_path: Path) -> None:
         ("Notes about namespaces set up here:\n\nRounds money. Rarely.", "Rounds money. Rarely."),
         ("Rounds money. TODO K is the key of this table.", "Rounds money."),
         ("INNER CLASSES", "Holds Tax and Vat."),
+        ("This struct is private, do not export details. Rounds money.", "Rounds money."),
         ("Submodules should take care to stay apart.\n\nRounds money.", "Rounds money."),
         ("Important parts of the tax law.", "Important parts of the tax law."),
         ("Notes that people leave on a bill.", "Holds Tax and Vat."),
