@@ -67,6 +67,7 @@ class ImportResolver:
         self._web = WebResolver(self._paths, manifests)
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._folders: dict[str, dict[str, str]] = defaultdict(dict)
+        self._go_packages = _go_packages(files)
         self._crates = _crates(self._paths, manifests.crates)
         self._targets = _swift_targets(self._paths)
         self.verdicts: dict[str, Counter[Verdict]] = defaultdict(Counter)
@@ -90,6 +91,8 @@ class ImportResolver:
             found.update(targets)
             counts["inside" if targets else self.judge(file, name)] += 1
         found.update(self._types.mentioned(file))
+        if file.language == "go":
+            found.update(self._go_neighbours(file))
         found.discard(file.path)
         return tuple(sorted(found))
 
@@ -233,6 +236,14 @@ class ImportResolver:
                     return used or (symbols[""],)
         return ()
 
+    def _go_neighbours(self, file: ParsedFile) -> Iterable[str]:
+        """
+        Give the files of the same package whose types are mentioned or whose functions are called.
+        """
+        types, functions = self._go_packages[posixpath.dirname(file.path), file.package]
+        yield from (types[name] for name in mentions(file) & types.keys())
+        yield from (functions[name] for name in functions.keys() & set(file.calls))
+
     def _rust_import(self, file: ParsedFile, name: str) -> Iterable[str]:
         path = file.path
         folder, stem = posixpath.dirname(path), posixpath.basename(path).removesuffix(".rs")
@@ -299,6 +310,31 @@ def _python_names(paths: set[str], package: str) -> dict[str, str]:
         names |= {f"{package}.{name}" if name else package: path for name, path in names.items()}
     names.pop("", None)
     return names
+
+
+def _go_packages(files: Sequence[ParsedFile]) -> dict[tuple[str, str], tuple[dict[str, str], dict[str, str]]]:
+    """
+    Give the types and the functions of every Go package, by folder and name: (name → path, name → path).
+
+    What also names a method there is left out of the functions: a call does not tell which of them it means.
+    """
+    found: dict[tuple[str, str], tuple[dict[str, str], dict[str, str]]] = defaultdict(lambda: ({}, {}))
+    methods: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for file in files:
+        if file.language == "go":
+            key = posixpath.dirname(file.path), file.package
+            types, functions = found[key]
+            for symbol in file.symbols:
+                if symbol.kind in ("class", "interface", "type"):
+                    types.setdefault(symbol.name, file.path)
+                elif symbol.kind == "function":
+                    functions.setdefault(symbol.name, file.path)
+                elif symbol.kind == "method":
+                    methods[key].add(symbol.name)
+    for key, (_, functions) in found.items():
+        for name in methods[key] | {"init", "main"}:
+            functions.pop(name, None)
+    return found
 
 
 def _crates(paths: set[str], named: Mapping[str, str]) -> dict[str, str]:

@@ -142,6 +142,14 @@ GROUPED = {
     "src/texts.php": "<?php\nnamespace Shop\\Texts;\nfunction loud() {}\n",
     "lib/helper.php": "<?php\n",
 }
+GO_PACKAGE = {
+    "shop/tax.go": "package shop\nfunc Tax(c Cart) int { round(1); c.total(); return 0 }\n",
+    "shop/cart.go": "package shop\ntype Cart struct{}\nfunc (c Cart) total() int { return 0 }\n",
+    "shop/round.go": "package shop\nfunc round(x int) int { return x }\n",
+    "shop/total.go": "package shop\nfunc total() int { return 0 }\n",
+    "shop/tool.go": "package main\ntype Cart struct{}\n",
+    "money/round.go": "package money\nfunc round(x int) int { return x }\n",
+}
 WORKSPACE = {
     "packages/app/src/main.ts": "import { vat } from '@shop/tax'\nimport x from '@shop/tax/rates'\n"
     "import y from '#money'\nimport z from 'views/cart'\nimport css from './page.css?inline'\n",
@@ -188,6 +196,7 @@ def resolved(sources: dict[str, str], path: str, **options: object) -> tuple[str
         (EXTENSIONS, "Shop/Tax.cs", ("Shop/Texts/Loud.cs",)),
         (SWIFT, "Sources/Shop/Tax.swift", ("Sources/Shop/Rate.swift",)),
         (AUTOLOADED, "app/models/cart.rb", ("app/models/tax_rate.rb",)),
+        (GO_PACKAGE, "shop/tax.go", ("shop/cart.go", "shop/round.go")),
         (NAMESPACE, "lib/shop/tax.rb", ("lib/shop/rate.rb",)),
         (ONE_PACKAGE, "a/Tax.kt", ("a/Rate.kt",)),
         (KOTLIN, "a/Use.kt", ("b/Loud.kt",)),
