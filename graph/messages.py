@@ -14,7 +14,8 @@ _KINDS = (
     r"|wip|enh(?:ancement)?|maint|mnt|cln|misc|minor|major|task|dev|release|deps|security|cleanup|improvement"
     r"|change|issue|nf|rf|bf"
 )
-_TICKET = r"(?:[A-Z][A-Z0-9]+-\d+(?:-\d+)*|(?:gh|issue|bug|pr|ticket)[ -]?#?\d+|#\d+)"
+# Tickets are in capitals, whatever else is not: "layer-2", "gcc-12" and "netty-4" are words.
+_TICKET = r"(?:(?-i:[A-Z][A-Z0-9]+-\d+(?:-\d+)*)|(?:gh|issue|bug|pr|ticket)[ -]?#?\d+|#\d+)"
 _CLOSES = r"(?:fix(?:e[sd])?|close[sd]?|resolve[sd]?|refs?|see(?: also)?|addresses|(?:see |for )?issue|bug|gh)"
 _MORE_TICKETS = r"(?:\s*(?:,|and|&)?\s*#\d+)*"
 
@@ -36,7 +37,7 @@ _TICKETS_ANYWHERE = re.compile(
     _any_of(
         rf"\s*[(\[]\s*(?:(?:{_CLOSES}|pr|and|,|via)[\s:.-]*)*#\d+{_MORE_TICKETS}\s*[)\]]",
         rf"[,;.]?\s*\b{_CLOSES}[\s:-]*#\d+{_MORE_TICKETS}",
-        r"\s*\(?\b(?!(?:UTF|SHA|ISO|RFC|AES)-)[A-Z]{2,10}-\d{1,6}(?:-\d+)*\b\)?",  # (CVE-2024-1); UTF-8 is a word
+        r"(?-i:\s*\(?\b(?!(?:UTF|SHA|ISO|RFC|AES)-)[A-Z]{2,10}-\d{1,6}(?:-\d+)*\b\)?)",  # (CVE-2024-1); UTF-8 is a word
         r"(?<![\w&])#\d+\b",
     ),
     re.IGNORECASE,

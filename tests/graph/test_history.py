@@ -246,6 +246,8 @@ def test_cards_learn_recent_requirements(shop: GitRepository) -> None:
         ("[FIX] JIRA-12: Send no mail to the dead (#44)", "Send no mail to the dead"),
         ("Require word boundaries in filters (CVE-2023-39317)", "Require word boundaries in filters"),
         ("Support UTF-8 in file names (TAX-7)", "Support UTF-8 in file names"),
+        ("Route type-0 transfers through the network", "Route type-0 transfers through the network"),
+        ("gcc-12: Silence three false warnings", "gcc-12: Silence three false warnings"),
         ("Merge pull request #7 from x/y\n\nAllow carts without an owner", "Allow carts without an owner"),
         ("Use the API in Page.copy() again; closes #12, #13", "Use the API in Page.copy() again"),
         (
