@@ -125,6 +125,8 @@ def mcnemar(first: Sequence[float], second: Sequence[float]) -> float:
     """
     Two-sided exact McNemar p-value for two systems' hits on the same rows; 1.0 when they never differ.
 
+    In whole numbers to the end: as a float, the number of outcomes overflows from 1,024 differing rows on.
+
     >>> round(mcnemar([1, 1, 1, 1, 1, 1, 0], [0, 0, 0, 0, 0, 0, 0]), 4)
     0.0312
     """
@@ -133,8 +135,11 @@ def mcnemar(first: Sequence[float], second: Sequence[float]) -> float:
     total, few = wins + losses, min(wins, losses)
     if total == 0:
         return 1.0
-    tail = sum(math.comb(total, i) for i in range(few + 1)) / 2.0**total
-    return min(1.0, 2.0 * tail)
+    tail = ways = 1  # outcomes with no more than `few` wins (or losses), and those with exactly so many
+    for i in range(few):
+        ways = ways * (total - i) // (i + 1)
+        tail += ways
+    return min(1.0, 2 * tail / (1 << total))
 
 
 def expected_calibration_error(confidences: Sequence[float], correct: Sequence[float], *, bins: int = 15) -> float:

@@ -34,6 +34,13 @@ def test_equal_systems_do_not_differ_significantly() -> None:
     assert mcnemar([1, 0, 1], [1, 0, 1]) == 1.0
 
 
+def test_mcnemar_of_thousands_of_rows_that_differ() -> None:
+    first, second = [1.0] * 600 + [0.0] * 540, [0.0] * 600 + [1.0] * 540
+
+    assert mcnemar(first, second) == pytest.approx(0.0805174387, abs=1e-9)  # as scipy.stats.binomtest has it
+    assert mcnemar([1.0] * 5_000, [0.0] * 5_000) == 0.0
+
+
 def _hits(values: list[float]) -> dict[str, dict[str, float]]:
     rows = {str(i): value for i, value in enumerate(values)}
     return {"hit@1": rows, "hit@3": rows}
