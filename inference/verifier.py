@@ -22,6 +22,7 @@ _TOKEN = re.compile(r"[^\s,;()\[\]{}<>\"“”'’`|]+")
 _PLAIN = re.compile(r"[a-z]+(?:-[a-z]+)*")
 _LINE = re.compile(r"\bline (\d+)|:(\d+)\b")
 _TIMES = re.compile(r"\((?:once|\d+ times)\)")
+_TO_IT = re.compile(r"\b(?:close|near|similar) to it\b")
 _RELATION = re.compile(
     r"\b(import|call|inherit|extend|depend|deriv|subclass|overrid|invok|wrap)\w*|\buses\b|\bused by\b"
 )
@@ -88,13 +89,14 @@ class Verifier:
         A sentence is dropped when it names code, a path, a line, a commit or a module that the evidence does not name;
         when it quotes what the requirement, or the definition or commit it names, does not say; when it puts a symbol
         into a file that does not define it; when it tells a relation otherwise than the graph has it, or names a
-        neighbour apart from it; when it was cut off; or when it names nothing at all. Nothing is left of a text in
-        which no kept sentence names a piece of evidence.
+        neighbour apart from it; when it says "close to it" of what was named already, or before anything was; when it
+        was cut off; or when it names nothing at all. Nothing is left of a text in which no kept sentence names a piece
+        of evidence.
         """
         told = _Told(requirement, module, evidence, self._modules)
         kept: list[str] = []
         for sentence in split_sentences(text.split(f"\n{MODULE_LINE}")[0]):
-            if sentence not in kept and self._holds(sentence, told):
+            if sentence not in kept and self._holds(sentence, told) and told.follows(sentence, kept):
                 kept.append(sentence)
         kept = kept[:MAX_SENTENCES]
         if not any(_names_evidence(sentence, evidence) for sentence in kept):
@@ -136,6 +138,7 @@ class _Told:
     def __init__(self, requirement: str, module: str, evidence: Sequence[Evidence], modules: frozenset[str]) -> None:
         self.names = {module} | {item.name for item in evidence if item.name}
         self.names |= {item.file for item in evidence if item.file}
+        self._symbols = {item.name for item in evidence if item.kind == "symbol"}
         self.relations = [item.text for item in evidence if item.kind == "relation"]
         self.neighbours = {item.name for item in evidence if item.kind == "relation" and item.name} - {module}
         self._commits = [item.commit for item in evidence if item.commit]
@@ -156,6 +159,16 @@ class _Told:
         named = [texts for name, texts in self._said if any(_same_name(name, word) for word in spoken)]
         sources = [text for texts in named for text in texts] if named else self._quotable
         return any(f" {_plain(quotation)} " in f" {text} " for text in sources)
+
+    def follows(self, sentence: str, before: Sequence[str]) -> bool:
+        """
+        Whether "it" is said of something: "Tax in tax.py is close to it" begins with a definition's name and needs
+        another one that was named *before*.
+        """
+        if not _TO_IT.search(sentence):
+            return True
+        named, earlier = (_tokens_of(text) & self._symbols for text in (sentence, " ".join(before)))
+        return sentence.split()[0] in named and bool(earlier) and named.isdisjoint(earlier)
 
     def allows(self, token: str, tokens: Sequence[str], at: int) -> bool:
         """
@@ -210,11 +223,18 @@ def _names_evidence(sentence: str, evidence: Sequence[Evidence]) -> bool:
     """
     Whether a sentence names a definition with its file, or a commit, that the evidence holds.
     """
-    named = {_bare(token.strip(".,:!?")) for token in _TOKEN.findall(_QUOTED.sub(" ", sentence))}
+    named = _tokens_of(sentence)
     symbols = [item for item in evidence if item.kind == "symbol"]
     return any(item.name in named and item.file in named for item in symbols) or any(
         item.commit[:10] in named for item in evidence if item.commit
     )
+
+
+def _tokens_of(text: str) -> set[str]:
+    """
+    The names and words of *text*, what stands in quotation marks apart.
+    """
+    return {_bare(token.strip(".,:!?")) for token in _TOKEN.findall(_QUOTED.sub(" ", text))}
 
 
 def split_sentences(text: str) -> list[str]:

@@ -187,6 +187,21 @@ def test_true_sentences_are_kept_in_order_without_repeats(
     )
 
 
+def test_it_is_said_of_something_that_was_named_before(shop_catalog: Catalog) -> None:
+    told = EvidenceIndex(shop_catalog).gather("store or compute the postage", "shipping", symbols=2)
+    first, second = (f"{item.name} in {item.file}" for item in told)
+    true = (f"{first} is near.", f"{second} is close to it.")
+    false = [
+        f"{second} is close to it.",
+        f"{first} is near.",
+        f"{first} is close to it.",
+        f"Near {second} is close to it.",
+    ]
+
+    assert _kept(shop_catalog, told, " ".join(true)) == true
+    assert _kept(shop_catalog, told, " ".join(false)) == true[:1]
+
+
 @pytest.mark.parametrize(
     "text",
     [
