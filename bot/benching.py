@@ -41,7 +41,6 @@ def bench(
     """
     from bot.screen import Bars
     from graph.snapshot import open_snapshot
-    from training.bench import run_bench
     from training.bench_set import read_bench_set
 
     # What is wrong with the input is said before anything is fetched or measured.
@@ -50,6 +49,8 @@ def bench(
         pass
     if out is not None:
         _check_writable(out)
+    from training.bench import run_bench  # PyTorch comes with it, which takes seconds
+
     home = settings().home
     with Bars(console()) as bars:
         source = _release(home, release) if release else _trained(home, bars) if model and not quick else None
@@ -150,6 +151,8 @@ def show_bench(console: Console, results: dict[str, Any], details: dict[str, Any
             )
         console.print(table)
         paired = ", ".join(f"{other} {_chance(values['hit@1'])}" for other, values in found["paired"].items())
+        if found["unknown"]:
+            console.print(f"Rows that name no module of the benchmark, misses of every ranker: {found['unknown']}.")
         latency = found["latency_ms"]
         console.print(
             f"system against {paired} (McNemar, hit@1). Calibration error {found['ece']:.3f} "

@@ -21,7 +21,8 @@ th, td { text-align: right; padding: .25rem .5rem; border-bottom: 1px solid var(
 th:first-child, td:first-child, td.text, th.text { text-align: left }
 td.text { white-space: pre-wrap; overflow-wrap: anywhere } td.text + td.text { min-width: 13rem }
 tr.system td { font-weight: 600 }
-figure { display: inline-block; margin: .5rem 1rem .5rem 0 } figcaption, .faint { color: var(--soft) }
+figure { display: inline-block; width: 320px; vertical-align: top; margin: .5rem 1rem .5rem 0 }
+figcaption, .faint { color: var(--soft) }
 svg { max-width: 100% } svg text { font: 11px system-ui, sans-serif; fill: var(--soft) }
 """
 
@@ -72,6 +73,7 @@ def _set_parts(name: str, rankers: Mapping[str, Any], found: Mapping[str, Any]) 
         f"<h2>{escape(name)}</h2>",
         _ranker_table(rankers),
         _table(("ranker", "what it is"), [(name, RANKERS[name]) for name in rankers if name in RANKERS], texts=2),
+        *_unknown_parts(found["unknown"]),
         f"<p>A true module is within the first 20 in {_percent(found['recall@20'])}. Features of one requirement: "
         f"{latency['p50']:.0f} ms (p50), {latency['p95']:.0f} ms (p95).</p>",
         "<h3>System against the others, in pairs (McNemar, exact)</h3>",
@@ -101,13 +103,28 @@ def _set_parts(name: str, rankers: Mapping[str, Any], found: Mapping[str, Any]) 
         _table(
             ("requirement", "true", "ranked first", "place", "confidence"),
             [
-                (m["text"], "\n".join(m["true"]), "\n".join(m["ranked"]), m["place"], f"{m['confidence']:.2f}")
+                (
+                    m["text"],
+                    "\n".join(m["true"]),
+                    "\n".join(m["ranked"]),
+                    m["place"] or "none",
+                    f"{m['confidence']:.2f}",
+                )
                 for m in found["misses"]
             ],
             texts=3,
         ),
         *_ablation_parts(found.get("ablations", {})),
     ]
+
+
+def _unknown_parts(count: int) -> list[str]:
+    """
+    Rows that nobody could get right.
+    """
+    if not count:
+        return []
+    return [f"<p>Rows that name no module of the benchmark, and so are misses of every ranker: {count}.</p>"]
 
 
 def _weekly_parts(found: Mapping[str, Any] | None) -> list[str]:

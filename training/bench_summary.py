@@ -4,6 +4,7 @@ What a benchmark says about one set: every ranker's score, paired tests, calibra
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,8 +29,20 @@ from training.metrics import (
 )
 
 WEEKLY = "trained weekly"
-COMPARED_WITH = ("bm25", "code-rag", "shortlist", "with model", "model alone", WEEKLY)
+COMPARED_WITH = (
+    "bm25",
+    "past",
+    "classifier",
+    "code-rag",
+    "majority",
+    "shortlist",
+    "with model",
+    "model alone",
+    WEEKLY,
+)
 WORST_MISSES = 30
+LONGEST_MISS = 400
+"""Characters of a missed requirement that are shown."""
 
 
 def summarise(
@@ -62,6 +75,7 @@ def summarise(
             name: _paired(rankings["system"], rankings[name], truth) for name in COMPARED_WITH if name in rankings
         },
         "latency_ms": {f"p{p}": round(float(np.percentile(measured.milliseconds, p)), 1) for p in (50, 95)},
+        "unknown": sum(true.isdisjoint(ids) for true in truth),  # they count as misses of every ranker
         "recall@20": mean([hit_at_k(r, t, 20) for r, t in zip(system, truth, strict=True)]),
         "by_modules": _by_modules(system, truth),
         "ece": expected_calibration_error(confidences, correct),
@@ -143,7 +157,8 @@ def _misses(
     rankings: Sequence[Sequence[str]], confidences: Sequence[float], rows: Sequence[BenchRow]
 ) -> list[dict[str, Any]]:
     """
-    The misses with the worst place of the first true module, the most confident ones first among equals.
+    The misses with the worst place of the first true module, the most confident ones first among equals; the place is
+    None where no true module is ranked at all.
     """
     found: list[dict[str, Any]] = []
     for ranking, confidence, row in zip(rankings, confidences, rows, strict=True):
@@ -153,12 +168,21 @@ def _misses(
             found.append(
                 {
                     "id": row.labelled.id,
-                    "text": row.labelled.text[:400],
+                    "text": shorten(row.labelled.text),
                     "true": list(row.labelled.modules),
                     "ranked": list(ranking[:3]),
-                    "place": place,
+                    "place": place if place <= len(ranking) else None,
                     "confidence": round(confidence, 3),
                 }
             )
-    found.sort(key=lambda miss: (-miss["place"], -miss["confidence"], miss["id"]))
+    found.sort(key=lambda miss: (-(miss["place"] or math.inf), -miss["confidence"], miss["id"]))
     return found[:WORST_MISSES]
+
+
+def shorten(text: str) -> str:
+    """
+    Give the beginning of a long text, cut between words.
+    """
+    if len(text) <= LONGEST_MISS:
+        return text
+    return f"{text[:LONGEST_MISS].rsplit(maxsplit=1)[0]} …"

@@ -80,6 +80,18 @@ def test_the_report_is_one_file_and_quotes_what_it_shows(
     assert not re.search(r"https?://|src=", page)
 
 
+def test_rows_that_nobody_can_get_right_are_counted(bench_folder: Path, bench_repository: Path, tmp_path: Path) -> None:
+    rows = [row(number) | ({"modules": ["no/such"]} if number < 163 else {}) for number in range(160, 200)]
+    write_rows(bench_folder / "test.jsonl.gz", rows)
+    done = run_bench(bench_folder, repository=bench_repository, out=tmp_path, cache=tmp_path / "cache", quick=True)
+    found = done["details"]["sets"]["test"]
+
+    assert found["unknown"] == 3
+    assert [miss["place"] for miss in found["misses"][:3]] == [None] * 3
+    assert "misses of every ranker: 3." in (tmp_path / "report.html").read_text()
+    assert {"bm25", "past", "classifier", "majority"} <= set(found["paired"])
+
+
 def test_every_feature_has_a_row_that_goes_without_it(
     bench_folder: Path, bench_repository: Path, tmp_path: Path
 ) -> None:
