@@ -11,7 +11,7 @@ from typing import Literal
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from worker.rows import insert_new, row
+from worker.rows import insert_new, row, storable
 from worker.tables import Answer, CandidateVote, Question, Vote, new_id
 
 Review = Literal["open", "confirmed", "rejected"]
@@ -58,6 +58,7 @@ def cast_vote(
     """
     if value not in (1, -1):
         raise ValueError(f"a vote is +1 or -1, got {value}")
+    comment = None if comment is None else storable(comment)
     words = {"value": value, "module": module, "comment": comment, "wrong": wrong}
     keys = {"id": new_id(), "answer_id": answer_id, "person": person, "reviewed": "open"}
     made = insert_new(session, Vote, {**keys, **words, "created_at": now, "updated_at": now})

@@ -1,5 +1,5 @@
 """
-Two ways to reach a row that every query shares.
+Two ways to reach a row that every query shares, and what a text must be before it can lie in one.
 """
 
 from typing import Any, TypeVar
@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from worker.tables import Table
 
 Row = TypeVar("Row", bound=Table)
+
+LISTED_BY = {"release": "signpost release list", "vote": "signpost feedback list"}
 
 
 class UnknownRowError(LookupError):
@@ -26,7 +28,8 @@ def row(session: Session, table: type[Row], key: str) -> Row:
     """
     found = session.get(table, key)
     if found is None:
-        raise UnknownRowError(f"no {table.__name__.lower()} {key}")
+        kind = table.__name__.lower()
+        raise UnknownRowError(f"no {kind} {key}" + (f": `{LISTED_BY[kind]}` lists them" if kind in LISTED_BY else ""))
     return found
 
 
@@ -45,3 +48,14 @@ def insert_new(session: Session, table: type[Table], values: dict[str, Any]) -> 
     key = inspect(table).primary_key[0]
     made = session.execute(insert(table).values(**values).on_conflict_do_nothing().returning(key))
     return made.one_or_none() is not None
+
+
+def storable(text: str) -> str:
+    """
+    The text as every database takes it: PostgreSQL has no NUL, and none has half a character, which is what bytes that
+    are no UTF-8 become on the command line, and an emoji cut in two in JSON.
+
+    >>> storable("a\\0b \\udcff"), storable("½ 🚀")
+    ('ab ?', '½ 🚀')
+    """
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")

@@ -76,7 +76,7 @@ from worker.releases import (
     trainings,
     update_training,
 )
-from worker.rows import UnknownRowError, insert_new, row
+from worker.rows import UnknownRowError, insert_new, row, storable
 from worker.signin import create_sign_in, redeem_sign_in
 from worker.tables import Answer, Question, Reindexing, Repository, Training, new_id
 from worker.threads import (
@@ -261,7 +261,7 @@ def add_question(session: Session, new: NewQuestion, *, now: datetime | None = N
     values: dict[str, Any] = {
         "id": new_id(),
         "repository_id": new.repository_id,
-        "text": new.text.replace("\0", ""),  # PostgreSQL stores no NUL
+        "text": storable(new.text),
         "asker": new.asker,
         "source": new.source,
         # Unique constraints ignore rows with a NULL: a channel without a team must not slip through.
@@ -270,7 +270,7 @@ def add_question(session: Session, new: NewQuestion, *, now: datetime | None = N
         "thread_ts": new.thread_ts,
         "message_ts": new.message_ts,
         "event_id": new.event_id,
-        "said": None if new.said is None else new.said.replace("\0", ""),
+        "said": None if new.said is None else storable(new.said),
         "surface": new.surface,
         "language": new.language,
         "created_at": now or datetime.now(UTC),

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
-from worker.rows import insert_new, row
+from worker.rows import insert_new, row, storable
 from worker.tables import Answer, Question, new_id
 
 LONGEST = 4_000
@@ -194,6 +194,7 @@ def edit_question(
     Returns:
         The id of the question to answer now; None when nothing changed.
     """
+    said, text = storable(said), storable(text)
     old = row(session, Question, question_id)
     session.refresh(old)
     if (old.said or old.text) == said or old.withdrawn_at is not None:

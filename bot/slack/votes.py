@@ -202,7 +202,7 @@ class _Votes:
                 value=-1,
                 module=module,
                 wrong=str(wrong) if wrong in CHOICES else None,
-                comment=str(comment).replace("\0", "")[:_LONGEST_COMMENT] if comment else None,
+                comment=str(comment)[:_LONGEST_COMMENT] if comment else None,
                 now=datetime.now(UTC),
             )
         ack(response_action="update", view=draw_thanks(language_in(asked), module=module))

@@ -94,6 +94,7 @@ def test_a_message_delivered_by_many_threads_at_once_is_one_question(sessions):
 def test_characters_that_postgresql_refuses_are_left_out(sessions):
     with sessions.begin() as session:
         assert make_question(session, "wh\0ere? 🧭").text == "where? 🧭"
+        assert make_question(session, "where? \udcff\ud83e").text == "where? ??"
 
 
 def test_one_worker_at_a_time_holds_a_question(sessions):
@@ -218,6 +219,8 @@ def test_questions_wait_for_a_placeholder_until_they_have_one(sessions):
 def test_an_unknown_id_is_said_to_be_unknown(sessions):
     with sessions() as session, pytest.raises(store.UnknownRowError, match="no question nope"):
         store.question(session, "nope")
+    with sessions() as session, pytest.raises(store.UnknownRowError, match="nope: `signpost release list` lists them"):
+        store.release(session, "nope")
 
 
 def test_a_sign_in_link_works_once(sessions):
