@@ -24,7 +24,14 @@ from inference.labelled import LabelledText, known_only, load_labelled
 from inference.language_model import LanguageModel
 from inference.off_topic import load_off_topic, signs, variant
 from inference.prompt import MODULE_LINE, explain_prompt, place_prompt, prompt_hash
-from inference.reasoning import conclusion, in_language_of, off_topic_notice, template_reasoning, worth_telling
+from inference.reasoning import (
+    conclusion,
+    in_language_of,
+    off_topic_notice,
+    template_reasoning,
+    unsupported,
+    worth_telling,
+)
 from inference.release import ReleaseError, ReleaseInfo, encoder_folder, read_release
 from inference.rows import ModuleRows
 from inference.short_names import restore_names, short_lines, short_names
@@ -202,6 +209,8 @@ class Ranker:
             others=[module.id for module in ranking.modules[1:4]],
             nearest=self.shortlist.nearest(requirement),
         )
+        if not evidence and not ranking.sure:
+            return Reasoning(unsupported(requirement, first), (), False)
         # The model was tuned to reason in English; a Chinese question is answered from the evidence, in Chinese.
         if generate and evidence and language_of(requirement) == "en":
             told = worth_telling(evidence)

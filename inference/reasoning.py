@@ -54,6 +54,22 @@ def _in_english(module: str, evidence: Sequence[Evidence], variant: int) -> str:
     return " ".join(sentences)
 
 
+def unsupported(requirement: str, module: str) -> str:
+    """
+    Say of a module that came first without being sure, and for which nothing speaks that could be shown, that it did.
+
+    >>> print(unsupported("hello", "billing.tax").replace(". ", ".\\n"))
+    No definition in billing.tax and no past requirement meets these words.
+    It is the likeliest place by weaker signs alone: check it first.
+    """
+    if language_of(requirement) == "zh":
+        return f"{module} 中没有与这些词对应的定义，也没有相似的历史需求。它只是根据较弱的线索最可能的位置，请先核实。"
+    return (
+        f"No definition in {module} and no past requirement meets these words. It is the likeliest place by weaker "
+        "signs alone: check it first."
+    )
+
+
 def conclusion(module: str) -> str:
     """
     The sentence after the reasons.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from inference.ranker import Ranker
-from inference.reasoning import in_language_of
+from inference.reasoning import in_language_of, unsupported
 from inference.text import language_of
 from inference.values import Evidence
 
@@ -116,3 +116,12 @@ def test_evidence_is_said_in_chinese_with_every_name_as_it_is() -> None:
         '已确认的答案 "Where is VAT?"',
     ]
     assert in_language_of("where is VAT added?", evidence) == evidence
+
+
+def test_what_nothing_speaks_for_is_not_said_to_belong_there(ranker: Ranker) -> None:
+    asked = "修复报错：应该支持更多功能，增加选项"
+    ranking = ranker.rank(asked)
+    reasoning = ranker.explain(asked, ranking)
+
+    assert (ranking.off_topic, ranking.sure) == (False, False)
+    assert (reasoning.text, reasoning.evidence) == (unsupported(asked, ranking.modules[0].id), ())
