@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.labelled import LabelledText
-from inference.text import clean_requirement
+from inference.text import clean_requirement, distinct
 from training.origins import text_key
 
 NEEDED = ("train", "dev", "test")
@@ -84,10 +84,10 @@ def read_bench_set(folder: Path) -> BenchSet:
         raise BenchError(f"{folder} is no folder: give one with meta.json, modules, train, dev and test rows.")
     meta = _read_meta(folder / "meta.json")
     listed = _file_of(folder, "modules")
-    modules = {
-        str(_need(row, "module", listed)): _files_of(row, number, listed)
-        for number, row in enumerate(_read_lines(folder, "modules"), start=1)
-    }
+    modules: dict[str, tuple[str, ...]] = {}
+    for number, row in enumerate(_read_lines(folder, "modules"), start=1):
+        module = str(_need(row, "module", listed))
+        modules[module] = distinct((*modules.get(module, ()), *_files_of(row, number, listed)))
     if not any(modules.values()):
         raise BenchError(f"{folder / 'modules.jsonl.gz'} names no module with files: there is nothing to rank.")
     splits = {name: _read_rows(folder, name) for name in SPLITS if name in NEEDED or _file_of(folder, name).exists()}

@@ -194,6 +194,13 @@ def test_a_row_that_cannot_be_read_is_named(bench_folder: Path, wrong: dict[str,
         read_bench_set(bench_folder)
 
 
+def test_a_module_that_is_listed_twice_has_the_files_of_both(bench_folder: Path) -> None:
+    rows = [{"module": "billing", "files": files} for files in (["a.py", "b.py"], ["b.py", "c.py"])]
+    write_rows(bench_folder / "modules.jsonl.gz", rows)
+
+    assert read_bench_set(bench_folder).modules == {"billing": ("a.py", "b.py", "c.py")}
+
+
 def test_requirements_are_asked_as_they_are_served(bench_folder: Path) -> None:
     write_rows(bench_folder / "dev.jsonl.gz", [row(1) | {"text": "Ａ ﬁne\u00a0 postage \ud83d"}])
 
