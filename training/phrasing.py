@@ -95,7 +95,7 @@ def _in_full(text: str, core: Core) -> str:
 def _with_synonym(text: str, number: int) -> str | None:
     head, _, rest = text.partition(" ")
     others = synonyms().get(head)
-    if rest.startswith(("if ", "whether ", "that ", "for ", "over ", "to ")):
+    if rest.startswith(("if ", "whether ", "that ", "for ", "over ", "to ", "up ", "down ", "out ", "off ")):
         return None
     return f"{others[number % len(others)]} {rest}" if others else None
 

@@ -104,7 +104,7 @@ def core_of(symbol: Symbol) -> Core | None:
     """
     owner = symbol.qualified.rpartition(".")[0].rpartition(".")[2]
     place = " ".join(_spoken(owner)) if owner else ""
-    sentence = first_sentence(symbol.doc)
+    sentence = _without_own_name(first_sentence(symbol.doc), symbol.name)
     core = _core_of_sentence(sentence, place) if sentence else _core_of_name(symbol, place)
     return replace(core, detail=further_sentences(symbol.doc)) if core and sentence else core
 
@@ -183,6 +183,33 @@ def _prose(sentence: str) -> str | None:
     return sentence
 
 
+def _without_own_name(sentence: str | None, name: str) -> str | None:
+    """
+    Take off the name that Go's documentation begins with; None when too little is left. Where neither a verb nor an
+    article follows it, the sentence is about the name and stays.
+
+    >>> _without_own_name("Provision sets up the header operations", "Provision")
+    'Sets up the header operations'
+    >>> _without_own_name("CtxKey is a value type for contexts", "CtxKey")
+    'a value type for contexts'
+    >>> _without_own_name("writer is used in virtual requests", "writer")
+    'writer is used in virtual requests'
+    """
+    found = re.match(rf"{re.escape(name)}(?:\(\))? +(?=[a-z])", sentence) if sentence else None
+    if not sentence or not found:
+        return sentence
+    said = sentence[found.end() :]
+    article = re.match(r"(?:is|are) (?=(?:a|an|the|one|all|any)\b)", said)
+    # "Filter matches by name" begins with a verb that happens to be the name; "Close closes the file" does not.
+    does = re.match(r"(?!is |was |has |this )[a-z]{2,}[^s\W]s (?:the|a|an|all|each)\b", said) or (
+        base_form(said.split(" ", 1)[0]) and not base_form(name)
+    )
+    if not article and not does:
+        return sentence
+    said = said[article.end() :] if article else said[:1].upper() + said[1:]
+    return said if len(said.split()) >= MIN_WORDS else None
+
+
 def base_form(word: str) -> str | None:
     """
     Give the verb that *word* is a form of, or None when it is no verb we know.
@@ -196,6 +223,20 @@ def base_form(word: str) -> str | None:
         if lowered.endswith(ending):
             forms.append(lowered.removesuffix(ending) + instead)
     return next((form for form in forms if form in verbs()), None)
+
+
+def _first_person(verb: str) -> str:
+    """
+    Cut the ending from a verb that we do not know.
+
+    >>> [_first_person(verb) for verb in ("offers", "relays", "hushes", "process", "is")]
+    ['offer', 'relay', 'hush', 'process', 'is']
+    """
+    if len(verb) < 4 or verb.endswith("ss"):
+        return verb
+    if verb.endswith("ies"):
+        return verb[:-3] + "y"
+    return re.sub(r"(?<=ch|sh|ss|zz)es$|(?<=x)es$|s$", "", verb)
 
 
 @cache
@@ -245,7 +286,7 @@ def _command(text: str) -> str | None:
         command = _command(rest)
         return f"{head.lower()} {command}" if command else None
     verb = base_form(head) or (
-        head.lower() if rest.partition(" ")[0].lower() in _PARTICLES and head.istitle() else None
+        _first_person(head.lower()) if rest.partition(" ")[0].lower() in _PARTICLES and head.istitle() else None
     )
     if not verb or not rest or verb in _NO_VERBS or re.match(r"(of|is|are|that|which)\b", rest):
         return None

@@ -25,6 +25,7 @@ def _core(doc: str = "", *, name: str = "x", kind: str = "method") -> tuple[str,
         ("Applies {@link Toll#factor} to <b>all</b> edges", "apply Toll factor to all edges"),
         ("Match dictionaries to sets\n\nConverts a dictionary that is a matching.", "match dictionaries to sets"),
         ("Wire up the arrival timeline", "wire up the arrival timeline"),
+        ("Offers a simple way to sell roads", "offer a simple way to sell roads"),
     ],
 )
 def test_documentation_becomes_a_command(doc: str, text: str) -> None:
@@ -43,6 +44,26 @@ def test_documentation_becomes_a_command(doc: str, text: str) -> None:
 )
 def test_what_begins_with_no_verb_is_a_thing_or_a_statement(doc: str, core: tuple[str, str]) -> None:
     assert _core(doc) == core
+
+
+@pytest.mark.parametrize(
+    ("name", "doc", "core"),
+    [
+        ("Ops.Provision", "Provision sets up the header operations.", ("set up the header operations", "command")),
+        ("Flags.Float64", "Float64 returns the value of a flag", ("return the value of a flag", "command")),
+        ("File.Close", "Close closes the file below it.", ("close the file below it", "command")),
+        ("Offers", "Offers offers a way to sell roads", ("offer a way to sell roads", "command")),
+        ("CtxKey", "CtxKey is a value type for contexts", ("a value type for contexts", "thing")),
+        ("Address", "Address represents a site address", ("a site address", "thing")),
+        ("Rows.Filter", "Filter matches by name and number", ("filter matches by name and number", "command")),
+        ("Writer", "Writer is used in virtual requests", ("writer is used in virtual requests", "statement")),
+        ("Float64", "Float64 returns it", None),
+    ],
+)
+def test_documentation_that_begins_with_the_name_goes_on_with_what_it_does(
+    name: str, doc: str, core: tuple[str, str] | None
+) -> None:
+    assert _core(doc, name=name, kind="function") == core
 
 
 @pytest.mark.parametrize(
@@ -117,3 +138,9 @@ def test_a_statement_is_only_said_as_it_is() -> None:
         ["the length is kept in meters"],
         ["The length is kept in meters"],
     )
+
+
+def test_a_verb_that_is_two_words_keeps_both() -> None:
+    texts = phrasings(Core("set up the toll table", "command"), key="x", limit=9)
+
+    assert all("set up the toll table" in text.lower() for text in texts)
