@@ -27,9 +27,14 @@ _IDLE = frozenset(
     """
     again all already also always another any before better both but even every good instead just less more most much
     must never now off old only other out over really same still than too under until up very well while without
+    added adding adds changed changes changing fixed fixes fixing made makes making supported supporting supports
+    updated updates updating
     """.split()  # noqa: SIM905 -- a block of words reads better than a list of strings
 )
-"""Words that a small repository has in few modules by chance, and that never tell where something belongs."""
+"""
+Words that a small repository has in few modules by chance, and that never tell where something belongs; and the forms
+of what every requirement asks for, whose plain form is a stop word.
+"""
 
 
 @dataclass(frozen=True, slots=True)

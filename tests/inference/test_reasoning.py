@@ -67,6 +67,15 @@ def test_a_constructor_says_nothing_that_its_class_does_not() -> None:
     assert [item.name for item in EvidenceIndex(catalog).gather("the tax is wrong", "shop")] == ["Tax"]
 
 
+def test_what_every_requirement_asks_for_is_no_evidence() -> None:
+    symbols = (Symbol("add", "function", "add", 1, 2, "add(x)", "Add a change."),)
+    file = FileCard("shop/basket.py", "shop", "python", 9, "", symbols, ())
+    module = ModuleCard("shop", "shop", "shop", "", (file.path,), ("add",))
+    index = EvidenceIndex(Catalog("shop", "c" * 40, (module,), (file,)))
+
+    assert index.gather("added the changes, which fixes updated rows", "shop") == ()
+
+
 def test_the_template_passes_its_own_check(shop_catalog: Catalog, evidence: tuple[Evidence, ...]) -> None:
     for variant in range(3):
         text = template_reasoning(ASKED, "shipping", evidence, variant=variant)
