@@ -43,6 +43,8 @@ def explain(
         typer.echo(json.dumps(explanation_json(asked, release, explained), indent=2, ensure_ascii=False))
         return
     show_explanation(console(), asked, answer, explained)
+    if ranker.is_off_topic(asked.text):
+        typer.echo(f"It does not look like a change to {ranker.catalog.repository}, so no module was said to belong.")
     if moved:
         typer.echo("This version of Signpost ranks the question otherwise than the one that answered it.", err=True)
 
@@ -67,11 +69,15 @@ def show_explanation(console: Console, question: Question, answer: Answer, modul
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=escape(question.text[:90]), title_justify="left")
+    # Names of modules are long, and a column each would leave a line of 80 characters no room for the words.
+    console.print(escape(question.text[:90].partition("\n")[0]), style="italic", highlight=False)
+    for module in modules:
+        console.print(f"{module.rank}. {escape(module.id)}", highlight=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("what speaks for it")
     table.add_column("worth", justify="right", no_wrap=True)
     for module in modules:
-        table.add_column(f"{module.rank}. {escape(module.id)}", justify="right", overflow="fold")
+        table.add_column(f"{module.rank}.", justify="right", no_wrap=True)
     rows = list(zip(*(module.contributions for module in modules), strict=True))
     rows.sort(key=lambda row: -max(abs(part.points) for part in row))
     silent = [row[0].words for row in rows if not any(part.points for part in row)]
