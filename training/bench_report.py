@@ -29,6 +29,7 @@ svg { max-width: 100% } svg text { font: 11px system-ui, sans-serif; fill: var(-
 
 RANKERS = {
     "system": "Signpost's default: the shortlist, tuned on dev rows",
+    "shortlist": "the same: the default ranks without a language model",
     "bm25": "BM25 over what each module's code says",
     "past": "vote of the nearest past requirements",
     "classifier": "linear classifier on past requirements",
