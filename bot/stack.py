@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from worker import store
 from worker.ask import submit_question, wait_for_answer
-from worker.database import Sessions, make_engine, session_factory, upgrade
+from worker.database import Sessions, open_database, session_factory
 from worker.process import Children
 from worker.queues import ANSWERS, TRAINING, enqueue_training, living_workers
 from worker.settings import Settings, without_password
@@ -57,13 +57,12 @@ def open_stack(settings: Settings) -> Iterator[Stack]:
         CommandError: one of them cannot be reached.
     """
     try:
-        upgrade(settings.database_url)
+        engine = open_database(settings)
     except OperationalError as error:
         where = without_password(settings.database_url)
         raise CommandError(
             f"The database {where} cannot be reached: check SIGNPOST_DATABASE_URL ({error.orig})."
         ) from error
-    engine = make_engine(settings.database_url)
     try:
         with open_redis(settings) as connection:
             _ping(connection, settings)
@@ -194,6 +193,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     return {
         "modules": answer.modules,
         "sure": answer.sure,
+        "off_topic": answer.off_topic,
         "reasoning": answer.reasoning or "",
         "evidence": answer.evidence,
         "release": answer.release_id,

@@ -3,6 +3,7 @@ Engines, sessions and migrations for SQLite and PostgreSQL.
 """
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,11 @@ from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.orm import Session, sessionmaker
+
+from worker.releases import follow_releases
+from worker.settings import Settings
+
+log = logging.getLogger("signpost.worker")
 
 Sessions = sessionmaker[Session]
 
@@ -51,6 +57,22 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # busy_timeout first: switching to the log needs the lock for a moment, too.
     for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def open_database(settings: Settings) -> Engine:
+    """
+    Bring the database of *settings* to the newest schema and say where its releases lie now; its engine.
+
+    Raises:
+        SchemaError: a newer version of Signpost has been here.
+    """
+    upgrade(settings.database_url)
+    engine = make_engine(settings.database_url)
+    with session_factory(engine)() as session, session.begin():
+        followed = follow_releases(session, settings.home / "releases")
+    if followed:
+        log.info("%d releases were found again in %s", followed, settings.home / "releases")
+    return engine
 
 
 def session_factory(engine: Engine) -> Sessions:

@@ -4,6 +4,7 @@ Releases (which one answers) and the trainings that make them.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import or_, select, update
@@ -139,6 +140,25 @@ def _activate(session: Session, chosen: Release) -> None:
     session.flush()  # two are never active, not even within a transaction
     chosen.state = "active"
     session.flush()
+
+
+def follow_releases(session: Session, releases: Path) -> int:
+    """
+    Find releases again whose home was moved, or put back from a backup under another path.
+
+    A folder that is where its row says stays; else it is the one of the same name in *releases*, if it is there.
+
+    Returns:
+        How many rows were changed.
+    """
+    followed = 0
+    for release in session.scalars(select(Release)):
+        here = releases / release.id
+        if not Path(release.folder).is_dir() and here.is_dir():
+            release.folder = str(here)
+            followed += 1
+    session.flush()
+    return followed
 
 
 def add_training(

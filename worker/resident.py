@@ -33,7 +33,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from worker import queues, reindexing, store
 from worker.context import CLAIM_SECONDS, Context, set_context
-from worker.database import make_engine, session_factory, upgrade
+from worker.database import open_database, session_factory
 from worker.process import process_alive
 from worker.rankers import LoadRanker, NoActiveReleaseError, RankerCache, load_release
 from worker.retraining import Train, due_trainings, train
@@ -71,8 +71,7 @@ def run_worker(
         The exit status: 0 after a stop that was asked for, 1 when something broke and the
         process should be started again.
     """
-    upgrade(settings.database_url)
-    engine = make_engine(settings.database_url)
+    engine = open_database(settings)
     try:
         with open_redis(settings) as connection:
             context = Context(

@@ -5,6 +5,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.factories import NOON, make_release, make_repository
 from worker import store
+from worker.releases import follow_releases
 
 
 @pytest.fixture
@@ -108,3 +109,16 @@ def test_a_finished_training_cannot_be_claimed(session):
     store.update_training(session, training.id, now=NOON, state="done")
 
     assert not store.claim_training(session, training.id, worker="a", now=NOON, seconds=20)
+
+
+def test_releases_are_found_again_when_their_home_has_moved(session, tmp_path):
+    moved, stayed, gone = (make_release(session, name, active=False) for name in ("r1", "r2", "r3"))
+    stayed.folder = str(tmp_path / "elsewhere" / "r2")
+    for folder in (tmp_path / "releases" / "r1", tmp_path / "releases" / "r2", tmp_path / "elsewhere" / "r2"):
+        folder.mkdir(parents=True)
+    before = gone.folder
+
+    assert follow_releases(session, tmp_path / "releases") == 1
+    assert moved.folder == str(tmp_path / "releases" / "r1")
+    assert stayed.folder == str(tmp_path / "elsewhere" / "r2")
+    assert gone.folder == before
