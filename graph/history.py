@@ -104,8 +104,22 @@ def read_history(
         if isinstance(row, PastRequirement) and row.text.casefold() not in rows:
             rows[row.text.casefold()][row.modules] = row
     kept = [row for same in rows.values() if len(same) <= MOST_PLACES for row in same.values()]
+    kept = _not_after(kept, _date_of(directory, found))
     log.info("%s: %d past requirements out of %d commits", location, len(kept), total)
     return tuple(sorted(kept, key=lambda row: (row.date, row.id)))
+
+
+def _date_of(directory: Path, commit: str) -> str:
+    told = run_git(directory, ["show", "-s", "--format=%cI", commit, "--"]) or b""
+    return _utc(told.decode("ascii", "replace").strip())
+
+
+def _not_after(rows: Iterable[PastRequirement], newest: str) -> list[PastRequirement]:
+    """
+    Date what a wrong clock put after the commit that it went into as that commit: one row of the year 2099 would make
+    all others old.
+    """
+    return [row if row.date <= newest else replace(row, date=newest) for row in rows]
 
 
 def read_later_history(
@@ -132,7 +146,8 @@ def read_later_history(
     directory = git_directory(Path(location).expanduser().resolve())
     if directory is None:
         return ()
-    span = f"{resolve_commit(directory, commit)}..{resolve_commit(directory, until)}"
+    newest = resolve_commit(directory, until)
+    span = f"{resolve_commit(directory, commit)}..{newest}"
     names: dict[str, str] = {}
     rows: dict[str, PastRequirement] = {}
     homes = Homes(catalog)
@@ -142,7 +157,8 @@ def read_later_history(
         row = judge_change(change, names, catalog, homes)
         if isinstance(row, PastRequirement):
             rows.setdefault(row.text.casefold(), row)
-    return tuple(sorted(rows.values(), key=lambda row: (row.date, row.id)))
+    kept = _not_after(rows.values(), _date_of(directory, newest))
+    return tuple(sorted(kept, key=lambda row: (row.date, row.id)))
 
 
 def commit_before_newest(location: str | Path, commits: Collection[str], *, count: int, until: str) -> str:

@@ -36,6 +36,17 @@ def touch(name: str, *, lines: int) -> str:
     return python_file(name, lines=lines)
 
 
+def test_a_clock_that_ran_ahead_makes_nobody_else_old(shop: GitRepository) -> None:
+    shop.write({"shop/tax/vat.py": touch("vat", lines=55)})
+    shop.git("add", "-A")
+    own = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    shop.git(*own, "commit", "-qm", "Round the tax of a whole cart", "--date=2099-01-01T00:00:00+00:00")
+    shop.commits.append(shop.git("rev-parse", "HEAD").strip())
+    committed = shop.git("show", "-s", "--format=%cs", "HEAD").strip()
+
+    assert history_of(shop)[-1].date[:4] == committed[:4]
+
+
 def test_a_commit_becomes_a_requirement_with_its_modules_most_touched_first(shop: GitRepository) -> None:
     files = {
         "shop/tax/vat.py": touch("vat", lines=41),
