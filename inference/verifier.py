@@ -17,6 +17,7 @@ from inference.text import stem
 from inference.values import Evidence
 
 MAX_SENTENCES = 4
+LEAST_QUOTED = 3
 _QUOTED = re.compile(r'"([^"]{1,200})"|“([^”]{1,200})”|`([^`]{1,200})`')
 _TOKEN = re.compile(r"[^\s,;()\[\]{}<>\"“”'’`|]+")
 _PLAIN = re.compile(r"[a-z]+(?:-[a-z]+)*")
@@ -154,11 +155,16 @@ class _Told:
     def may_quote(self, quotation: str, spoken: Collection[str]) -> bool:
         """
         Whether a sentence that names *spoken* may quote this: of a definition the words it meets, of a commit what it
-        says, and without either what the requirement or a past one says.
+        says, and without either what the requirement or a past one says. A word or two are no quotation of a commit
+        that says more.
         """
-        named = [texts for name, texts in self._said if any(_same_name(name, word) for word in spoken)]
-        sources = [text for texts in named for text in texts] if named else self._quotable
-        return any(f" {_plain(quotation)} " in f" {text} " for text in sources)
+        named = [(name, texts) for name, texts in self._said if any(_same_name(name, word) for word in spoken)]
+        said = _plain(quotation)
+        of_commits = {text for name, texts in named if name in self._commits for text in texts}
+        if of_commits and len(said.split()) < LEAST_QUOTED and said not in of_commits:
+            return False
+        sources = [text for _, texts in named for text in texts] if named else self._quotable
+        return any(f" {said} " in f" {text} " for text in sources)
 
     def follows(self, sentence: str, before: Sequence[str]) -> bool:
         """

@@ -172,6 +172,7 @@ def test_a_definition_and_a_commit_are_quoted_only_with_what_they_say(
         'compute_postage in shop/shipping/postage.py meets "post".',  # half a word
         'The word "compute_postage" points to compute_postage in shop/shipping/postage.py.',  # nobody said so
         f'Commit {commit} was alike, "commit", and led to shipping.',
+        f'Commit {commit} was alike, "{_line_of(evidence).split()[0]}", and led to shipping.',  # no more than a word
         f'Commit {commit} was alike, "{_line_of(evidence)} 39317", and led to shipping.',
     ]
 
