@@ -62,8 +62,11 @@ class EvidenceIndex:
                     spread[word].add(file.module)
         total = len(catalog.modules)
         common = max(3, COMMON_SHARE * total)
+        own = _stems(catalog.repository)  # its own name tells of all of it
         self._rarity = {
-            word: math.log(1 + total / len(modules)) for word, modules in spread.items() if len(modules) <= common
+            word: math.log(1 + total / len(modules))
+            for word, modules in spread.items()
+            if len(modules) <= common and word not in own
         }
 
     def gather(

@@ -55,6 +55,19 @@ def test_the_symbol_a_text_was_made_of_is_no_evidence_for_it(shop_catalog: Catal
     assert all((item.file, item.name) != key for item in found)
 
 
+def test_the_name_of_the_repository_speaks_for_no_module() -> None:
+    symbols = (
+        Symbol("TollHopper", "class", "TollHopper", 1, 9, "", ""),
+        Symbol("Toll", "class", "Toll", 11, 19, "", ""),
+    )
+    file = FileCard("a/Toll.java", "a", "java", 9, "", symbols, ())
+    modules = tuple(ModuleCard(name, name, name, "", (), ()) for name in "abcdefg")
+    index = EvidenceIndex(Catalog("hopper", "c", modules, (file,)))
+
+    assert index.gather("hopper is slow", "a") == ()
+    assert [item.name for item in index.gather("toll of a hopper", "a")] == ["Toll", "TollHopper"]
+
+
 def test_a_constructor_says_nothing_that_its_class_does_not() -> None:
     symbols = tuple(
         Symbol("Tax", kind, qualified, line, line, "Tax()", "")
