@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from graph.values import Catalog, Symbol
+from inference.chinese import with_english
 from inference.labelled import LabelledText
 from inference.lexical import Neighbour
 from inference.text import distinct, stem, words
@@ -91,6 +92,7 @@ class EvidenceIndex:
             without: (file path, qualified name) of a symbol that must not be used: the one a training text was made of.
             symbols, past: At most so many of each.
         """
+        requirement = with_english(requirement)
         found = [*self._symbols(requirement, module, without=without)[:symbols], *_past(module, nearest)[:past]]
         # alone, an import says nothing of what is asked
         relations = self._relations(module, others)[:1] if found else []

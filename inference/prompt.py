@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+from inference.chinese import with_english
 from inference.text import clean_requirement
 
 MAX_REQUIREMENT_TOKENS = 256
@@ -99,7 +100,7 @@ def shorten(tokenizer: Any, text: str, *, limit: int = MAX_REQUIREMENT_TOKENS) -
 
 def _asked(tokenizer: Any, requirement: str, *, limit: int = MAX_REQUIREMENT_TOKENS) -> str:
     """Cleaned here, so that a text that was trained on raw and one that is asked cleaned are the same tokens."""
-    return shorten(tokenizer, clean_requirement(requirement), limit=limit)
+    return shorten(tokenizer, with_english(clean_requirement(requirement)), limit=limit)
 
 
 def end_token_id(tokenizer: Any) -> int:

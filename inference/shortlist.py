@@ -43,6 +43,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph.values import Catalog
+from inference.chinese import with_english
 from inference.classifier import TextClassifier, label_shares
 from inference.labelled import LabelledText, days_of
 from inference.lexical import (
@@ -193,7 +194,11 @@ class Shortlist:
     def columns(self, requirement: str) -> Floats:
         """
         Return the measured features, each on its own scale.  # (modules, len(MEASURED))
+
+        Args:
+            requirement: Chinese words of the trade count in English, too.
         """
+        requirement = with_english(requirement)
         title = title_of(requirement)
         asked = terms(requirement) + joined_terms(requirement)
         classified = self._classifier_scores(requirement)
@@ -233,7 +238,7 @@ class Shortlist:
         """
         Name the files of *module* that meet the requirement best; empty when none meets it.
         """
-        scores = self._files.scores(terms(requirement))
+        scores = self._files.scores(terms(with_english(requirement)))
         inside = np.flatnonzero(self._owners == self._position[module])
         ordered = sorted(inside, key=lambda i: (-round(float(scores[i]), 4), self.catalog.files[i].path))
         return tuple(self.catalog.files[i].path for i in ordered[:limit] if scores[i] > 0)
@@ -242,7 +247,7 @@ class Shortlist:
         """
         Give the past requirements nearest to *requirement*, best first, similarity above zero.
         """
-        return self._nearest.nearest(requirement, limit=limit)
+        return self._nearest.nearest(with_english(requirement), limit=limit)
 
     def closeness(self, requirement: str) -> dict[str, float]:
         """
@@ -253,6 +258,7 @@ class Shortlist:
             meets a word of it); with history "past" and "past_few" (similarity of the nearest and of the five nearest);
             with an encoder "meant_module" and "meant_file".
         """
+        requirement = with_english(requirement)
         asked = terms(requirement)
         best = float(self._modules.scores(asked).max(initial=0.0))
         found = {"known": self._files.known_share(asked), "met": best / max(len(asked), 1) ** 0.5}

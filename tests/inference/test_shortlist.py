@@ -2,11 +2,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from graph.values import Catalog
 from inference.classifier import TextClassifier
+from inference.evidence import EvidenceIndex
 from inference.labelled import LabelledText
 from inference.lexical import Bm25
 from inference.meaning import MEANING_FEATURES
@@ -195,3 +197,17 @@ def test_the_first_requirements_can_join_code_without_history(
     joined, whole = Shortlist.fit(shop_catalog, ()).with_more(past), Shortlist.fit(shop_catalog, past)
 
     np.testing.assert_allclose(joined.columns(past[3].text), whole.columns(past[3].text), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("asked", "module"),
+    [("登录时密码总是错误", "accounts"), ("发票的折扣算错了", "billing"), ("全文搜索很慢", "search")],
+)
+def test_a_question_in_chinese_alone_finds_its_module(
+    shop_catalog: Catalog, past: tuple[LabelledText, ...], asked: str, module: str
+) -> None:
+    shortlist = Shortlist.fit(shop_catalog, past)
+
+    assert _best(_column(shortlist, asked, "reranked")) == module
+    assert shortlist.best_files(asked, module)
+    assert EvidenceIndex(shop_catalog).gather(asked, module)
