@@ -18,6 +18,9 @@ _KINDS = (
 _TICKET = r"(?:(?-i:[A-Z][A-Z0-9]+-\d+(?:-\d+)*)|(?:gh|issue|bug|pr|ticket)[ -]?#?\d+|#\d+)"
 _CLOSES = r"(?:fix(?:e[sd])?|close[sd]?|resolve[sd]?|refs?|see(?: also)?|addresses|(?:see |for )?issue|bug|gh)"
 _MORE_TICKETS = r"(?:\s*(?:,|and|&)?\s*#\d+)*"
+_PLACE = r"(?:in|on|of|for|when|if|with|by|at|where|during|after|before)\b"
+"""Behind "Fix #12" it is what the verb stands for: "Fix in the header parser"."""
+_NO_PLACE = rf"(?!{_PLACE})"
 
 
 def _any_of(*patterns: str) -> str:
@@ -28,7 +31,7 @@ _PREFIX = _any_of(
     r"\[(?:skip ci|ci skip|no ci)\]",
     rf"\[(?:{_KINDS}|[\d.x]+|{_TICKET}|[A-Z]{{2,5}})\]",  # [ci] [3.11]
     rf"(?:{_KINDS})(?:\([^)]*\))?!?:(?=\s)",  # fix(tax):
-    rf"(?:{_CLOSES}|re|part of)\s*:?\s*{_TICKET}{_MORE_TICKETS}(?:\s*(?:--?|:|,|\.|–|—)\s*|\s+|$)",
+    rf"(?:{_CLOSES}|re|part of)\s*:?\s*{_TICKET}{_MORE_TICKETS}(?!-?\d)(?:\s*(?:--?|:|,|\.|–|—)\s*|\s+{_NO_PLACE}|$)",
     rf"{_TICKET}(?:\s*(?:--?|:|–|—)\s*|\s+|$)",  # TAX-1:
     r":[a-z_]+:|[-–—:*]\s",  # :bug:
 )
@@ -36,7 +39,7 @@ _PREFIXES = re.compile(rf"^(?:\s*(?:{_PREFIX})\s*)+", re.IGNORECASE)
 _TICKETS_ANYWHERE = re.compile(
     _any_of(
         rf"\s*[(\[]\s*(?:(?:{_CLOSES}|pr|and|,|via)[\s:.-]*)*#\d+{_MORE_TICKETS}\s*[)\]]",
-        rf"[,;.]?\s*\b{_CLOSES}[\s:-]*#\d+{_MORE_TICKETS}",
+        rf"[,;.]?\s*\b{_CLOSES}[\s:-]*#\d+{_MORE_TICKETS}(?!\d|\s+{_PLACE})",
         r"(?-i:\s*\(?\b(?!(?:UTF|SHA|ISO|RFC|AES)-)[A-Z]{2,10}-\d{1,6}(?:-\d+)*\b\)?)",  # (CVE-2024-1); UTF-8 is a word
         r"(?<![\w&])#\d+\b",
     ),
