@@ -40,6 +40,8 @@ DEFAULT_THRESHOLD = 0.65
 """From here on, 83 % of the answers were right on repositories without held-out rows and history, 85 % with history."""
 LEAST_ROWS_FOR_THRESHOLD = 60
 """Below, a threshold of the repository's own is chance: the default one is better founded."""
+MOST_ROWS = 1_000
+"""Each holds a value a module and feature: thousands of rows by thousands of modules would take gigabytes."""
 FOLDS = 5
 
 
@@ -90,8 +92,10 @@ class Fusion:
         Fit weights on *rows*, temperature and threshold on out-of-fold predictions; defaults below 20 rows.
 
         Args:
+            rows: Oldest first; of more than `MOST_ROWS` the newest.
             pull: How strongly the weights are pulled towards the defaults.
         """
+        rows = rows[-MOST_ROWS:]
         if len(rows) < 20:
             return cls.default(features)
         centre = np.array([DEFAULT_WEIGHTS[name] for name in features])

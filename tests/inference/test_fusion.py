@@ -1,6 +1,6 @@
 import numpy as np
 
-from inference.fusion import DEFAULT_THRESHOLD, Fusion, HeldOut
+from inference.fusion import DEFAULT_THRESHOLD, MOST_ROWS, Fusion, HeldOut
 
 COLUMNS = ("reranked", "past")
 
@@ -73,3 +73,9 @@ def test_a_fusion_of_fewer_features_still_ranks_with_more() -> None:
     fusion = Fusion.fit(COLUMNS, _rows(50))
 
     assert fusion.aligned(("new", "past", "reranked")).weights == (0.0, fusion.weights[1], fusion.weights[0])
+
+
+def test_of_very_many_rows_the_newest_decide() -> None:
+    rows = _rows(MOST_ROWS + 300)
+
+    assert Fusion.fit(COLUMNS, rows) == Fusion.fit(COLUMNS, rows[300:])
