@@ -30,6 +30,7 @@ from inference.reasoning import (
     off_topic_notice,
     template_reasoning,
     unsupported,
+    without_certainty,
     worth_telling,
 )
 from inference.release import ReleaseError, ReleaseInfo, encoder_folder, read_release
@@ -231,9 +232,11 @@ class Ranker:
             if len(kept) == 1:
                 kept = (*kept, conclusion(first))
             if kept:
-                return Reasoning(" ".join(kept), evidence, True)
+                text = " ".join(kept)
+                return Reasoning(text if ranking.sure else without_certainty(text, first), evidence, True)
+        text = template_reasoning(requirement, first, evidence)
         told = in_language_of(requirement, evidence)
-        return Reasoning(template_reasoning(requirement, first, evidence), told, False)
+        return Reasoning(text if ranking.sure else without_certainty(text, first), told, False)
 
     def take_apart(self, requirement: str, *, k: int = 3) -> tuple[ExplainedModule, ...]:
         """

@@ -77,6 +77,24 @@ def conclusion(module: str) -> str:
     return f"So it belongs in {module}."
 
 
+def without_certainty(text: str, module: str) -> str:
+    """
+    Say at the end of reasons that *module* is the likeliest place where the answer as a whole is not sure.
+
+    >>> without_certainty("It names Tax. So it belongs in billing.", "billing")
+    'It names Tax. So billing is the likeliest place.'
+    """
+    for said, instead in (
+        (conclusion(module), f"So {module} is the likeliest place."),
+        (f"That is {module}.", f"The likeliest place is {module}."),
+        (f"因此这个需求属于 {module} 。", f"因此最可能的位置是 {module} 。"),
+        (f"所以应在 {module} 中修改。", f"最可能要修改的是 {module} 。"),
+    ):
+        if text.endswith(said):
+            return text.removesuffix(said) + instead
+    return text
+
+
 def _in_chinese(module: str, evidence: Sequence[Evidence], variant: int) -> str:
     symbols, past, relations = (_of_kind(evidence, kind) for kind in ("symbol", "past", "relation"))
     sentences = []

@@ -27,8 +27,8 @@ from inference.values import Reasoning
 COMMON = frozenset(
     """
     a about alike also and answer are as at be because belongs by close commit confirmed definition does for from has
-    here imported imports in is it its led like line meets nearest no of one or points single so stands that the there
-    this times to was where which whole with wording out module function class method would should
+    here imported imports in is it its led like likeliest line meets nearest no of one or place points single so stands
+    that the there this times to was where which whole with wording out module function class method would should
     """.split()  # noqa: SIM905
 )
 

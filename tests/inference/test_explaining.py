@@ -2,7 +2,7 @@
 The reasoning of a whole ranker: language, deadline, and what becomes of a model that says anything it likes.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -58,6 +58,20 @@ def test_true_sentences_survive_between_invented_ones(ranker: Ranker) -> None:
     reasoning = talking.explain(ASKED, talking.rank(ASKED))
 
     assert (reasoning.text, reasoning.generated) == (f"{true} So it belongs in shipping.", True)
+
+
+@pytest.mark.parametrize("said", ["So it belongs in shipping.", "That is shipping."])
+def test_an_answer_that_is_not_sure_does_not_say_that_it_belongs(ranker: Ranker, said: str) -> None:
+    true = "compute_postage in shop/shipping/postage.py is near."
+    talking = _saying(ranker, f"{true} {said}")
+    sure = replace(talking.rank(ASKED), sure=True)
+    unsure = replace(sure, sure=False)
+
+    assert talking.explain(ASKED, sure).text == f"{true} {said}"
+    assert "likeliest place" in talking.explain(ASKED, unsure).text
+    assert said not in talking.explain(ASKED, unsure).text
+    chinese = talking.explain("两个人同时编辑时 postage 不正确，请修复", unsure, generate=False)
+    assert "因此最可能的位置是 shipping" in chinese.text
 
 
 def test_the_model_reads_and_writes_short_names_and_a_person_whole_ones(ranker: Ranker) -> None:
