@@ -100,7 +100,7 @@ class TextClassifier:
         texts = [row.text for row in rows]
         vectors = sparse.hstack([self._words.transform(texts), self._characters.transform(texts)]).tocsr()
         left = label_shares(rows, self.module_ids) - (vectors @ self._weights.T + self._bias)
-        duals = residual_duals(gram_matrix(vectors), left, strength=STRENGTH)
+        duals = solve_ridge(gram_matrix(vectors), left, STRENGTH)
         learned = np.asarray(vectors.T @ duals, dtype=np.float32).T
         return TextClassifier(self.module_ids, self._words, self._characters, self._weights + learned, self._bias)
 
@@ -188,12 +188,20 @@ def gram_matrix(vectors: sparse.csr_matrix) -> Floats:
     return gram
 
 
-def residual_duals(gram: Floats, left: Floats, *, strength: float) -> Floats:
+def solve_ridge(gram: Floats, targets: Floats, strength: float | Floats) -> Floats:
     """
-    Solve ridge regression on what earlier texts leave unexplained of newer ones; *gram* is used up.  # (texts, modules)
+    Solve ridge regression in the dual; *gram* is used up.
+
+    Args:
+        gram: Similarities of the texts, positive semi-definite.  # (texts, texts)
+        targets: What the texts should be given.  # (texts, modules)
+        strength: Of the regularisation, of all texts or of each.
+
+    Returns:
+        One weight a text and module.  # (texts, modules)
     """
     gram[np.diag_indices_from(gram)] += strength
-    solved: Floats = cho_solve(cho_factor(gram, overwrite_a=True, check_finite=False), left, check_finite=False)
+    solved: Floats = cho_solve(cho_factor(gram, overwrite_a=True, check_finite=False), targets, check_finite=False)
     return solved.astype(np.float32)
 
 
@@ -211,6 +219,4 @@ def fit_duals(gram: Floats, shares: Floats, certainty: Floats, *, strength: floa
         One weight a text and module, and what each module gets for nothing.  # (texts, modules), (modules,)
     """
     bias = (shares * certainty[:, None]).sum(axis=0) / certainty.sum()
-    gram[np.diag_indices_from(gram)] += strength / certainty
-    solved = cho_solve(cho_factor(gram, overwrite_a=True, check_finite=False), shares - bias, check_finite=False)
-    return solved.astype(np.float32), bias.astype(np.float32)
+    return solve_ridge(gram, shares - bias, strength / certainty), bias.astype(np.float32)

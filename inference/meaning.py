@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph.values import Catalog
-from inference.classifier import MOST_TEXTS, fit_duals, label_shares, recency_weights, residual_duals
+from inference.classifier import MOST_TEXTS, fit_duals, label_shares, recency_weights, solve_ridge
 from inference.embedding import CardVectors
 from inference.labelled import LabelledText
 from inference.lexical import best_positions
@@ -72,7 +72,7 @@ class Meaning:
         left = shares - self._bias
         if len(self._past):
             left = left - np.round(encoded @ self._past.T, 5) ** 3 @ self._duals
-        duals = residual_duals((encoded @ encoded.T) ** 3, left, strength=_STRENGTH)
+        duals = solve_ridge((encoded @ encoded.T) ** 3, left, _STRENGTH)
         past, all_shares, all_duals = (
             np.vstack(pair) for pair in ((self._past, encoded), (self._shares, shares), (self._duals, duals))
         )

@@ -34,6 +34,14 @@ class BenchError(Exception):
     """
 
 
+def repository_of(folder: Path, git_dirs: Path) -> Path:
+    """
+    The git directory of a benchmark's repository among many: *git_dirs*/OWNER+NAME/repo.
+    """
+    origin: str = json.loads((folder / "meta.json").read_text(encoding="utf-8"))["origin"]
+    return git_dirs / origin.replace("/", "+") / "repo"
+
+
 @dataclass(frozen=True, slots=True)
 class BenchRow:
     """

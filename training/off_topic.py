@@ -29,7 +29,7 @@ from inference.off_topic import WEIGHTS, OffTopic, signs
 from inference.shortlist import Shortlist
 from inference.text import clean_requirement
 from training.bench import index_given_modules
-from training.bench_set import read_bench_set
+from training.bench_set import read_bench_set, repository_of
 
 ROWS = Path(__file__).with_name("requirement_or_not.jsonl")
 VARIANTS = ("code", "code and encoder", "history", "history and encoder")
@@ -134,8 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _shortlist(chosen: argparse.Namespace, repository: str, name: str, vectors: VectorCache) -> Shortlist:
     bench = read_bench_set(chosen.bench / repository)
-    origin = json.loads((chosen.bench / repository / "meta.json").read_text(encoding="utf-8"))["origin"]
-    git_dir = chosen.git_dirs / origin.replace("/", "+") / "repo"
+    git_dir = repository_of(chosen.bench / repository, chosen.git_dirs)
     catalog = index_given_modules(bench, git_dir, cache=chosen.cache)
     past = known_only(bench.texts("train")[-MOST_PAST:], catalog) if "history" in name else ()
     return Shortlist.fit(catalog, past, vectors=vectors if "encoder" in name else None)

@@ -5,7 +5,7 @@ Rows from each origin: past requirements, reviewed feedback and outcomes, symbol
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice, zip_longest
 
@@ -76,12 +76,15 @@ def graph_examples(
         ]
 
     by_module: dict[str, list[list[Example]]] = {card.id: [] for card in catalog.modules}
+    hidden: set[tuple[str, str]] = set()  # module and outermost name of what is held out
     for file in catalog.files:
         cores = {symbol.qualified: core_of(symbol) for symbol in reversed(file.symbols)}  # the first of overloads stays
         for name, core in {**cores, "": core_of_text(file.doc)}.items():
             if core:
                 symbol = (file.path, name) if name else None
                 chosen = split(text_key(core.text)) if name else "train"
+                if chosen != "train":
+                    hidden.add((file.module, name.partition(".")[0]))
                 empty = Example(
                     f"{file.path}::{name}", "graph", chosen, "", (file.module,), catalog.commit, symbol=symbol
                 )
@@ -91,7 +94,7 @@ def graph_examples(
         if core:
             empty = Example(f"{card.id}::", "graph", "train", "", (card.id,), catalog.commit)
             by_module[card.id].append(say(empty, core, card.path))
-    for card, line, core in _card_cores(catalog, split):
+    for card, line, core in _card_cores(catalog, hidden):
         empty = Example(f"{card.id}::symbols {line}", "graph", "train", "", (card.id,), catalog.commit)
         by_module[card.id].append(say(empty, core, card.path))
     held_out = {id: [texts for texts in said if texts[0].split != "train"] for id, said in by_module.items()}
@@ -99,19 +102,21 @@ def graph_examples(
     return [*_spread(learned, limit), *_spread(held_out, limit)]
 
 
-def _card_cores(catalog: Catalog, split: Callable[[str], str]) -> Iterator[tuple[ModuleCard, int, Core]]:
+def _card_cores(catalog: Catalog, hidden: Collection[tuple[str, str]]) -> Iterator[tuple[ModuleCard, int, Core]]:
     """
-    Read the main symbols of each card aloud, two classes a text; without those that are held out.
+    Read the main classes of each card aloud, two a text.
+
+    Args:
+        hidden: (module, class) of which a part, or all, is held out.
     """
-    by_path = {file.path: file for file in catalog.files}
+    classes = {
+        (file.module, symbol.qualified)
+        for file in catalog.files
+        for symbol in file.symbols
+        if symbol.kind in CLASS_KINDS and "." not in symbol.qualified
+    }
     for card in catalog.modules:
-        symbols = [symbol for path in card.files if path in by_path for symbol in by_path[path].symbols]
-        told = {symbol.qualified for symbol in symbols if symbol.kind in CLASS_KINDS and "." not in symbol.qualified}
-        for symbol in symbols:
-            core = core_of(symbol)
-            if core and split(text_key(core.text)) != "train":
-                told.discard(symbol.qualified.partition(".")[0])
-        named = [name for name in card.symbols if name in told]
+        named = [name for name in card.symbols if (card.id, name) in classes and (card.id, name) not in hidden]
         for line, core in enumerate(islice(cores_of_names(named), CARD_LINES), start=1):
             yield card, line, core
 

@@ -9,7 +9,6 @@ Shortlist without encoder, fitted on train; fusion and rule fitted on dev; read 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from inference.labelled import known_only
 from inference.ranker import best_first
 from inference.shortlist import FEATURES, Shortlist
 from training.bench import held_out, index_given_modules, measure
-from training.bench_set import read_bench_set
+from training.bench_set import read_bench_set, repository_of
 
 Floats = npt.NDArray[np.float32]
 
@@ -37,8 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("| set | true modules | n | predicted | top 1 | top 3 | mean size |\n|---|---|---|---|---|---|---|")
     for name in chosen.sets:
         bench = read_bench_set(chosen.bench / name)
-        origin = json.loads((chosen.bench / name / "meta.json").read_text(encoding="utf-8"))["origin"]
-        git_dir = chosen.git_dirs / origin.replace("/", "+") / "repo"
+        git_dir = repository_of(chosen.bench / name, chosen.git_dirs)
         catalog = index_given_modules(bench, git_dir, cache=chosen.cache)
         shortlist = Shortlist.fit(catalog, known_only(bench.texts("train"), catalog))
         dev = held_out(measure(shortlist, bench.splits["dev"]), catalog)

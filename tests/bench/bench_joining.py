@@ -10,7 +10,6 @@ Processor seconds of one process, vectors cached; hits are the shipped network's
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ from inference.ranker import best_first
 from inference.shortlist import Shortlist
 from training.bench import index_given_modules
 from training.bench_rankers import measure, untuned
-from training.bench_set import BenchRow, read_bench_set
+from training.bench_set import BenchRow, read_bench_set, repository_of
 from training.encoder import ensure_encoder
 from training.metrics import hit_at_k
 
@@ -42,8 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("|---|---|---|---|---|---|---|")
     for name in chosen.sets:
         bench = read_bench_set(chosen.bench / name)
-        origin = json.loads((chosen.bench / name / "meta.json").read_text(encoding="utf-8"))["origin"]
-        git_dir = chosen.git_dirs / origin.replace("/", "+") / "repo"
+        git_dir = repository_of(chosen.bench / name, chosen.git_dirs)
         catalog = index_given_modules(bench, git_dir, cache=chosen.home / "cache")
         past = known_only(bench.texts("train"), catalog)
         vectors = VectorCache(chosen.home / "cache" / "vectors.sqlite", encoder)

@@ -27,7 +27,7 @@ from inference.ranker import best_first
 from inference.shortlist import FEATURES, Shortlist
 from training.bench import index_given_modules
 from training.bench_rankers import held_out, measure
-from training.bench_set import READ, read_bench_set
+from training.bench_set import READ, read_bench_set, repository_of
 from training.encoder import ensure_base_encoder, ensure_encoder
 from training.metrics import bootstrap_interval, hit_at_k, mcnemar
 
@@ -116,8 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     known = json.loads(chosen.out.read_text(encoding="utf-8")) if chosen.out.exists() else {}
     for name in chosen.sets:
         if f"{name} test" not in known:
-            origin = json.loads((chosen.bench / name / "meta.json").read_text(encoding="utf-8"))["origin"]
-            git_dir = chosen.git_dirs / origin.replace("/", "+") / "repo"
+            git_dir = repository_of(chosen.bench / name, chosen.git_dirs)
             for split, rows in rows_of(chosen.bench / name, git_dir, chosen.home).items():
                 known[f"{name} {split}"] = rows
             write_atomically(chosen.out, json.dumps(known).encode())

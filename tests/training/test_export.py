@@ -22,6 +22,7 @@ def _release(folder: Path, hits: Mapping[str, float] | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     share = {"n": 4, "hit@1": 0.5, "hit@3": 0.75}
     card = {"rankers": {"system": {"all": share, "no_name": {"n": 0}}}, "ece": 0.1, "precision_when_sure": None}
+    card |= {"symbols": {"system": {"all": share}}}
     card |= {"latency_ms": {"answer": {"n": 60, "p50": 81.0}}, "paraphrases": {"requirements": 0}}
     (folder / "scorecard.json").write_text(json.dumps(card))
     if hits is not None:
@@ -43,6 +44,7 @@ def test_two_releases_are_compared_in_pairs_on_the_rows_they_share(tmp_path: Pat
     assert pair.p == pytest.approx(2 / 2**7)
     assert ("system hit@1", 0.5, 0.5) in found.figures
     assert ("ece", 0.1, 0.1) in found.figures
+    assert ("system hit@3, held-out symbols", 0.75, 0.75) in found.figures
     assert ("answer ms, p50", 81.0, 81.0) in found.figures
     assert "put otherwise, same first" not in [name for name, _, _ in found.figures]
 
