@@ -244,7 +244,7 @@ def test_the_command_line_answers_in_json_and_refuses_what_it_does_not_know(worl
     answer = json.loads(answered.stdout)
 
     assert answered.returncode == 0, answered.stderr
-    assert set(answer) >= {"modules", "sure", "reasoning", "evidence", "release"}
+    assert set(answer) >= {"modules", "sure", "off_topic", "reasoning", "evidence", "release"}
     assert set(answer["modules"][0]) >= {"id", "path", "confidence", "files"}
     assert answer["release"] == world.release.id
 

@@ -2,14 +2,17 @@
 What a person reads in the terminal when something they named is not there.
 """
 
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from bot import cli
+from bot.screen import show_scorecard
 from inference.release import MissingEncoderError
 
 
@@ -58,3 +61,22 @@ def test_an_error_of_a_kind_that_people_read_is_a_sentence_too(
 
     assert ended.value.code == 1
     assert capsys.readouterr().err.startswith("signpost: ")
+
+
+def test_a_scorecard_in_the_terminal_tells_of_symbols_that_the_code_did_not_have() -> None:
+    share = {"n": 55, "hit@1": 0.56, "hit@3": 0.78}
+    card = {
+        "rows": {"test": 55},
+        "held_out": "history",
+        "rankers": {},
+        "precision_when_sure": None,
+        "ece": 0.1,
+        "coverage": 0.0,
+        "mcnemar_system_vs_shortlist": 1.0,
+        "merge": {"prompts": 4, "top1_agreement": 1.0, "max_logit_difference": 0.0, "difference_from_base": 1.0},
+    }
+    console = Console(record=True, width=200, file=io.StringIO())
+    show_scorecard(console, card)
+    show_scorecard(console, card | {"symbols": {"system": {"all": share}, "bm25": {"all": share}}})
+
+    assert console.export_text().count("Texts from 55 symbols taken out of the code: .560 and .780") == 1

@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -6,7 +7,18 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from worker.database import SchemaError, downgrade, make_engine, pending_migrations, upgrade
+from tests.factories import make_release
+from worker import store
+from worker.database import (
+    SchemaError,
+    downgrade,
+    make_engine,
+    open_database,
+    pending_migrations,
+    session_factory,
+    upgrade,
+)
+from worker.settings import Settings
 from worker.tables import Table
 
 
@@ -83,3 +95,16 @@ def test_an_empty_database_gets_its_folder(tmp_path):
     upgrade(f"sqlite:///{tmp_path}/new/folder/signpost.db")
 
     assert (tmp_path / "new/folder/signpost.db").exists()
+
+
+def test_opening_the_database_follows_a_home_that_was_moved(empty_url, tmp_path):
+    settings = replace(Settings.from_environment({"SIGNPOST_HOME": str(tmp_path)}), database_url=empty_url)
+    engine = open_database(settings)
+    with session_factory(engine).begin() as session:
+        make_release(session, "r1").folder = "/moved/away/r1"
+    engine.dispose()
+    (tmp_path / "releases" / "r1").mkdir(parents=True)
+    engine = open_database(settings)
+    with session_factory(engine)() as session:
+        assert store.release(session, "r1").folder == str(tmp_path / "releases" / "r1")
+    engine.dispose()

@@ -77,6 +77,7 @@ def test_a_release_shows_what_was_measured_as_deployed_and_older_ones_do_without
         "paraphrases": {"requirements": 100, "top1": 0.91},
         "latency_ms": {"answer": {"n": 60, "p50": 81.4, "p95": 120.2}},
         "memory_mb": {"peak": 1234.4, "disk": 290.1},
+        "symbols": {"system": {"all": {"n": 55, "hit@1": 0.56, "hit@3": 0.78}}},
     }
     with site.sessions.begin() as session:
         make_release(session, "shop-1", scorecard={"rankers": {"system": {"all": {"n": 40, "hit@1": 0.6}}}, **measured})
@@ -89,6 +90,8 @@ def test_a_release_shows_what_was_measured_as_deployed_and_older_ones_do_without
     assert "<dd>100\xa0% the same ranking; put otherwise, 91\xa0% the same first module</dd>" in new
     assert "<dd>81 ms, 95 of 100 within 120 ms</dd>" in new
     assert "<dd>1,234 MB</dd>" in new
+    assert "first in 56\xa0% of 55 texts about code it was not shown, in the first three in 78\xa0%" in new
+    assert "Unknown symbols" not in old
     assert "Asked again" not in old
     assert "Ranked in" not in old
 
