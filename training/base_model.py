@@ -62,8 +62,7 @@ def ensure_base_model(
     """
     if reference is None or reference == SMALL_MODEL:
         folder = models / SMALL_MODEL
-        stamp = folder / "complete"
-        if not stamp.exists() or stamp.read_text() != _STAMP:
+        if not _is_converted(folder):
             _convert_small_model(folder, report=report, wheel_sha256=wheel_sha256)
     elif Path(reference).expanduser().is_dir():
         folder = Path(reference).expanduser()
@@ -132,6 +131,11 @@ def _fetch_from_hub(reference: str, *, models: Path, report: Report) -> Path:
     return target
 
 
+def _is_converted(folder: Path) -> bool:
+    stamp = folder / "complete"
+    return stamp.exists() and stamp.read_text() == _STAMP
+
+
 def _convert_small_model(folder: Path, *, report: Report, wheel_sha256: str) -> None:
     """
     Download the pinned wheel, check its hash, and save its GGUF as a safetensors folder, all or nothing.
@@ -164,6 +168,8 @@ def _convert_small_model(folder: Path, *, report: Report, wheel_sha256: str) -> 
         if status != 0:
             raise BaseModelError(f"The base model could not be converted: {last}")
         (converted / "complete").write_text(_STAMP)
+        if _is_converted(folder):
+            return  # another process was quicker, and may be reading it
         shutil.rmtree(folder, ignore_errors=True)
         converted.rename(folder)
 
